@@ -1,0 +1,66 @@
+"""What an engine is: the only thing that knows a graph's format.
+
+An engine is found through the entry-point group `insitu.engines` and runs in an inference worker or a trainer, never
+in the daemon's primary process. It loads a graph into a model; a model runs signatures on NumPy arrays. Nothing else is
+asked of it: feeding examples, training loops, gates and checkpoints are the same for all engines.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[np.generic]]
+Runner = Callable[[Arrays], dict[str, NDArray[np.generic]]]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape and element type of an input or output. -1 stands for any extent."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, TensorType]
+
+
+class Model(Protocol):
+    """A loaded graph with its variables. Belongs to one thread."""
+
+    def signatures(self) -> Mapping[str, Signature]: ...
+
+    def runner(self, signature: str) -> Runner:
+        """A callable that runs one signature: arrays by input name in, fresh arrays by output name out.
+
+        Raises SignatureMissing now, and BadInput (naming the input) when called with other names, shapes or types.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the memory. Repeatable."""
+        ...
+
+
+class Engine(Protocol):
+    """Loads graphs of one format."""
+
+    name: ClassVar[str]
+
+    def version(self) -> str:
+        """PEP 440 version of the runtime behind it; does not import it where that is slow."""
+        ...
+
+    def load(self, graph: bytes, scratch: Path) -> Model:
+        """Load a graph. `scratch` is an empty folder for what must lie in files; the caller removes it.
+
+        Raises GraphRejected for what the engine cannot run. A hostile graph may do anything to the process, which is
+        why the process is worth nothing.
+        """
+        ...

@@ -1,0 +1,147 @@
+"""What the daemon asks of its example store; `leveldb` keeps it on disk, `memory` is the model that tests compare with.
+
+One logical entry is an example and the context of its moment. They are sealed apart, so that the context can die
+first: by its own time to live, or because the user revokes it.
+
+All methods block: call them from a thread. All are safe to call from several threads at once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A collection of an enclave, by the numbers that the daemon's state gives them."""
+
+    enclave: int
+    collection: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPart:
+    """The injected features of one context type."""
+
+    type: str
+    features: bytes
+    """Serialized insitu.v1.Features, names without the type's prefix."""
+    ttl_ms: int | None = None
+    """Lives this long from the moment of storage, where shorter than the example does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long, and how many."""
+
+    ttl_ms: int
+    max_examples: int = 0
+    """The oldest go first beyond this; 0 for no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples to be stored together, all or none."""
+
+    place: Place
+    account: int
+    examples: Sequence[bytes]
+    """Serialized insitu.v1.Example each."""
+    retention: Retention
+    context: Sequence[ContextPart] = ()
+    idempotency_key: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    first_sequence: int
+    """The batch has consecutive sequence numbers from here on, increasing within a collection."""
+    count: int
+    repeated: bool = False
+    """The idempotency key was known: nothing was stored now."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExample:
+    """One logical entry, unsealed."""
+
+    sequence: int
+    added_ms: int
+    example: bytes
+    context: Mapping[str, bytes]
+    """Serialized Features by type; only the types asked for that still live. The same object for neighbours that
+    share it, so that a reader may decode it once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    examples: int = 0
+    size_bytes: int = 0
+    oldest_ms: int = 0
+    newest_ms: int = 0
+    next_expiry_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep removed from disk, and the keys that it destroyed."""
+
+    examples: int = 0
+    keys: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Which examples to read. Expired ones are never among them."""
+
+    place: Place
+    context_types: frozenset[str] = field(default_factory=frozenset)
+    newest_first: bool = True
+    up_to_sequence: int | None = None
+    """Leave out what was stored later (inclusive bound)."""
+    added_since_ms: int = 0
+    account: int | None = None
+
+
+class Store(Protocol):
+    """The example database of one device.
+
+    Raises (platform_daemon.errors): ResourceExhausted when the disk is full, DataLoss when what is stored fails
+    authentication, Unavailable once closed.
+    """
+
+    def add(self, batch: Batch) -> Added:
+        """Store a batch. When it returns, the examples survive a killed process."""
+        ...
+
+    def scan(self, scan: Scan) -> Iterator[StoredExample]:
+        """Read live examples in order of their sequence. A scan sees the state at its start, less what is revoked,
+        cleared or expires meanwhile."""
+        ...
+
+    def stats(self, place: Place) -> Stats: ...
+
+    def shorten(self, place: Place, ttl_ms: int) -> None:
+        """Bring the expiry of stored examples forward to `ttl_ms` after their storage, where it is later."""
+        ...
+
+    def clear(self, place: Place, account: int | None = None) -> int:
+        """Delete a collection's examples, or one account's; returns how many. Unreadable on return."""
+        ...
+
+    def revoke(self, enclave: int, context_type: str, keep_features: frozenset[str] = frozenset()) -> None:
+        """Make an enclave's stored context of one type unreadable, but for `keep_features`. Costs the same however
+        many examples there are when nothing is kept."""
+        ...
+
+    def remove_enclave(self, enclave: int) -> None:
+        """Delete all that an enclave stored. Unreadable on return."""
+        ...
+
+    def sweep(self) -> Swept:
+        """Delete what has expired or lost its key. Costs in proportion to that, not to what is stored."""
+        ...
+
+    def close(self) -> None:
+        """Drain, then release the folder. Repeatable."""
+        ...

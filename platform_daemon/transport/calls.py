@@ -1,0 +1,106 @@
+"""Calls without a transport: a handler takes a typed request and a call context, and returns a typed response.
+
+Handlers are registered once in a `MethodTable`; every transport serves the same table through `MethodTable.answer`.
+"""
+
+import enum
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from platform_daemon.errors import InvalidArgument
+
+
+class Access(enum.Enum):
+    """Who may call a method."""
+
+    PUBLIC = "public"
+    """Any process that reaches the apps' socket: what leads to a session."""
+    SESSION = "session"
+    """Holders of a session."""
+    OWNER = "owner"
+    """The device's owner, on the control socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process at the other end, as the kernel vouches for it."""
+
+    uid: int
+    pid: int
+    connection: str
+    """Name that the acceptor minted for the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclave:
+    """All that belongs to one package of one OS user. `number` names it in the store."""
+
+    number: int
+    package: str
+    uid: int
+
+
+@dataclass(slots=True)
+class CallContext:
+    peer: Peer
+    session: str = ""
+    """What the caller presented; checked before a SESSION method runs."""
+    deadline_s: float | None = None
+    """On the monotonic clock."""
+    caller: Enclave | None = field(default=None)
+
+    @property
+    def enclave(self) -> Enclave:
+        """The caller's enclave. Set for every SESSION method."""
+        assert self.caller is not None
+        return self.caller
+
+
+Handler = Callable[[Message, CallContext], Awaitable[Message]]
+SessionCheck = Callable[[str, Peer], Enclave]
+"""Returns the session's enclave, or raises Unauthenticated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    path: str
+    """As gRPC writes it: "/insitu.v1.Collections/Add"."""
+    request_type: type[Message]
+    handler: Handler
+    access: Access
+
+
+class MethodTable:
+    """All methods that a socket serves, by path."""
+
+    def __init__(self, check_session: SessionCheck) -> None:
+        self._check_session = check_session
+        self._methods: dict[str, Method] = {}
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        return self._methods
+
+    def add_service(self, service: ServiceDescriptor, servicer: object, access: Access) -> None:
+        """Register `servicer`'s methods, named as in the service, in snake case. Each must be there."""
+        for method in service.methods:
+            path = f"/{service.full_name}/{method.name}"
+            handler = getattr(servicer, re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower())
+            self._methods[path] = Method(path, GetMessageClass(method.input_type), handler, access)
+
+    async def answer(self, method: Method, request: bytes, context: CallContext) -> bytes:
+        """Check the caller, decode, run, encode. Raises DaemonError; anything else is a defect."""
+        if method.access is Access.SESSION:
+            context.caller = self._check_session(context.session, context.peer)
+        try:
+            message = method.request_type.FromString(request)
+        except DecodeError as error:
+            kind = method.request_type.DESCRIPTOR.full_name
+            raise InvalidArgument(f"the request is no {kind}: {error}", reason="MALFORMED") from error
+        response = await method.handler(message, context)
+        return response.SerializeToString()

@@ -1,0 +1,1 @@
+"""Insitu: on-device machine learning. `insitu.v1` holds the protocol; see the repository for the other packages."""
