@@ -1,0 +1,1 @@
+"""Training sessions: when they run, what they read, and how their results go live."""

@@ -1,0 +1,5 @@
+"""The daemon's own durable state: one SQLite file, next to the example store."""
+
+from platform_daemon.state.database import Database
+
+__all__ = ["Database"]

@@ -1,0 +1,114 @@
+"""Whether a session may run now, and if not, what is missing: a pure function of what is known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from insitu.v1.training_pb2 import ConditionReading
+
+DEVICE_CONDITIONS = ("idle", "charging", "unmetered")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a context source says of one device condition; `value` None where it does not know."""
+
+    value: bool | None
+    source: str
+    since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePolicy:
+    """What the device's owner decided about conditions that no source knows."""
+
+    assume: frozenset[str] = frozenset()
+    """Conditions that count as satisfied while unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What a session needs besides the device's state."""
+
+    consent: bool
+    examples: int
+    minimum_examples: int
+    input_ready: bool
+    input_uri: str
+    due_ms: int
+    now_ms: int
+    package: str
+    collection: str
+
+
+def device_readings(
+    observations: Mapping[str, Observation], policy: DevicePolicy, requires_unmetered: bool
+) -> list[ConditionReading]:
+    """Readings of the conditions that decide whether a run starts, and goes on."""
+    wanted = [name for name in DEVICE_CONDITIONS if name != "unmetered" or requires_unmetered]
+    return [_device_reading(name, observations[name], name in policy.assume) for name in wanted]
+
+
+def _device_reading(name: str, observation: Observation, assumed: bool) -> ConditionReading:
+    reading = ConditionReading(name=name, source=observation.source, since_ms=observation.since_ms)
+    match observation.value:
+        case None:
+            reading.satisfied = assumed
+            reading.value = "unknown, assumed by the device's policy" if assumed else "unknown"
+            if not assumed:
+                reading.remedy = (
+                    f'no source on this device tells it: set training.assume = ["{name}"] in config.toml,'
+                    " or choose a source that does"
+                )
+        case True:
+            reading.satisfied, reading.value = True, "yes"
+        case False:
+            reading.satisfied, reading.value = False, "no"
+            reading.remedy = _REMEDIES[name]
+    return reading
+
+
+_REMEDIES = {
+    "idle": "leave the device alone for a while",
+    "charging": "plug the device in",
+    "unmetered": "join an unmetered network",
+}
+
+
+def session_readings(facts: SessionFacts) -> list[ConditionReading]:
+    """Readings of the conditions that decide whether a run starts."""
+    return [
+        ConditionReading(
+            name="consent",
+            satisfied=facts.consent,
+            value="given" if facts.consent else "not given",
+            source="the device's user",
+            remedy="" if facts.consent else f"run: insitu consent give {facts.package}",
+        ),
+        ConditionReading(
+            name="examples",
+            satisfied=facts.examples >= facts.minimum_examples,
+            value=f"{facts.examples} of {facts.minimum_examples}",
+            source=f"collection {facts.collection}",
+            remedy="" if facts.examples >= facts.minimum_examples else "the app must add more examples",
+        ),
+        ConditionReading(
+            name="input",
+            satisfied=facts.input_ready,
+            value=(facts.input_uri or "the plan's base parameters") if facts.input_ready else "not produced yet",
+            source="artifacts",
+            remedy="" if facts.input_ready else f"the session that produces {facts.input_uri} must run first",
+        ),
+        ConditionReading(
+            name="due",
+            satisfied=facts.due_ms <= facts.now_ms,
+            value="yes" if facts.due_ms <= facts.now_ms else "not yet",
+            source="cadence",
+            since_ms=facts.due_ms if facts.due_ms <= facts.now_ms else 0,
+            remedy="" if facts.due_ms <= facts.now_ms else "wait until next_run_ms, or schedule it more often",
+        ),
+    ]
+
+
+def unmet(readings: Sequence[ConditionReading]) -> list[str]:
+    """One sentence for each reading that keeps the session from running."""
+    return [f"{r.name}: {r.value}; {r.remedy}" for r in readings if not r.satisfied]
