@@ -24,6 +24,17 @@ class TensorType:
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
 
+    def fits(self, array: NDArray[np.generic]) -> bool:
+        """Whether the array has this type, and this shape where it is fixed."""
+        return (
+            array.dtype == self.dtype
+            and len(array.shape) == len(self.shape)
+            and all(wanted in (-1, extent) for extent, wanted in zip(array.shape, self.shape, strict=True))
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dtype}{list(self.shape)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -32,7 +43,7 @@ class Signature:
 
 
 class Model(Protocol):
-    """A loaded graph with its variables. Belongs to one thread."""
+    """A loaded graph with its variables. Used by one thread at a time."""
 
     def signatures(self) -> Mapping[str, Signature]: ...
 

@@ -4,7 +4,8 @@ EngineError
 ├── EngineMissing       no such engine here, or of another version: install the extra that the message names
 ├── GraphRejected       the engine cannot run the graph
 ├── SignatureMissing    the graph lacks a signature that the plan names
-├── BadInput            an input has the wrong name, shape or type, or an example lacks a feature
+├── BadInput            an input or a feature has the wrong name, shape or type
+│   └── FeatureMissing  an example lacks a feature for which the plan has no default
 └── BadParameters       a parameters blob does not fit the plan
 """
 
@@ -36,6 +37,10 @@ class SignatureMissing(EngineError):
 class BadInput(EngineError):
     status = "INVALID_ARGUMENT"
     reason = "BAD_INPUT"
+
+
+class FeatureMissing(BadInput):
+    reason = "FEATURE_MISSING"
 
 
 class BadParameters(EngineError):
