@@ -1,0 +1,115 @@
+"""Plans that the app holds: read with the app's own rights, handed over by digest. The daemon never opens a path."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from client_lib.connection import Connection
+from client_lib.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
+from client_lib.options import PlanSource
+from client_lib.transport import Method
+from insitu.v1 import artifact_pb2 as wire
+
+MISSING = Method("Artifacts", "Missing", wire.MissingArtifactsRequest, wire.MissingArtifactsResponse)
+PUT = Method("Artifacts", "Put", wire.PutArtifactRequest, wire.PutArtifactResponse)
+
+PIECE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LocalArtifact:
+    """Bytes that the app holds, and the URI under which the daemon is to know them."""
+
+    uri: str
+    sha256: str
+    read: Callable[[], bytes]
+
+
+class ArtifactUploader:
+    """Hands over what the daemon does not hold yet."""
+
+    def __init__(self, connection: Connection, assets: Path | None) -> None:
+        self._connection = connection
+        self._assets = assets
+
+    def resolve(self, plan: PlanSource) -> "PlanReference":
+        """Hand the plan over where it is the app's own, and return what to call it.
+
+        Raises NotFound where there is no such file, InvalidArgument for an `asset:` that leads out of the folder of
+        assets, DataLoss where a `#sha256=` does not match, ResourceExhausted.
+        """
+        if isinstance(plan, str) and not plan.startswith(("file:", "asset:")):
+            return PlanReference(plan, self, None)
+        artifact = _describe(plan, self._assets)
+        self.upload(artifact)
+        return PlanReference(artifact.uri, self, artifact)
+
+    def upload(self, artifact: LocalArtifact) -> None:
+        """Send the bytes, unless the daemon holds them."""
+        answer = self._connection.call(MISSING, wire.MissingArtifactsRequest(sha256=[artifact.sha256]))
+        if artifact.sha256 not in answer.sha256:
+            return
+        data = artifact.read()
+        for offset in range(0, max(len(data), 1), PIECE_BYTES):
+            request = wire.PutArtifactRequest(
+                sha256=artifact.sha256,
+                size_bytes=len(data),
+                offset_bytes=offset,
+                data=data[offset : offset + PIECE_BYTES],
+            )
+            if self._connection.call(PUT, request).complete:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReference:
+    """A plan as requests name it."""
+
+    uri: str
+    _uploader: ArtifactUploader
+    _artifact: LocalArtifact | None
+
+    def restore(self, error: FailedPrecondition) -> None:
+        """Hand the plan over again where the daemon has lost it meanwhile; raises `error` where that is no help."""
+        if self._artifact is None or error.reason != "ARTIFACT_MISSING":
+            raise error
+        self._uploader.upload(self._artifact)
+
+
+def _describe(plan: PlanSource, assets: Path | None) -> LocalArtifact:
+    if isinstance(plan, bytes):
+        content = plan
+        digest = hashlib.sha256(content).hexdigest()
+        return LocalArtifact(f"file:plan#sha256={digest}", digest, lambda: content)
+    if isinstance(plan, str):
+        scheme, _, rest = plan.partition(":")
+        name, _, fragment = rest.partition("#")
+        path = _asset(unquote(name), assets) if scheme == "asset" else Path(unquote(name)).expanduser()
+    else:
+        scheme, fragment, path = "file", "", Path(os.fspath(plan))
+    digest = hashlib.sha256(_read(path)).hexdigest()
+    if fragment and fragment != f"sha256={digest}":
+        raise DataLoss(f"{path} has the digest sha256={digest}, not {fragment}; fetch the file again")
+    return LocalArtifact(f"{scheme}:{quote(path.name)}#sha256={digest}", digest, lambda: _read(path))
+
+
+def _asset(name: str, assets: Path | None) -> Path:
+    if assets is None:
+        raise InvalidArgument(
+            f"asset:{name} needs the app's folder of assets; give Learning.connect(assets=DIR)", field="plan"
+        )
+    root = assets.expanduser().resolve()
+    path = (root / name.lstrip("/")).resolve()
+    if not path.is_relative_to(root):
+        raise InvalidArgument(f"asset:{name} leads out of {root}; name a file within it", field="plan")
+    return path
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"cannot read {path}: {error.strerror}; check the plan's path", field="plan") from error
