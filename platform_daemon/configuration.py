@@ -1,0 +1,186 @@
+"""The daemon's configuration: defaults, then `insitu.toml`, then `INSITU_*` variables, then flags.
+
+    [daemon]
+    log_level = "info"
+
+    [training]
+    assume = ["idle"]          # conditions that count as satisfied where no source knows them
+    poll_interval_s = 1.0
+    grace_s = 1.0
+    run_cap_s = 585.0
+    app_budget_s = 14400.0
+
+    [context]
+    country = "DE"             # holidays; unknown where unset
+    script = "device.toml"     # readings of the scripted source, relative to this file
+    sources = { power = "scripted" }   # which source serves a type, where not the default one
+
+    [limits]
+    connections_per_uid = 64
+    artifact_bytes = 268435456
+    artifact_quota_bytes = 1073741824
+
+A variable is INSITU_SECTION_KEY, e.g. INSITU_TRAINING_GRACE_S=2; lists and tables are written as in TOML.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from client_lib.locations import Locations, locate
+from platform_daemon.training.conditions import DEVICE_CONDITIONS
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class BadConfiguration(Exception):
+    """Names the entry and what it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSection:
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSection:
+    assume: tuple[str, ...] = ()
+    poll_interval_s: float = 1.0
+    grace_s: float = 1.0
+    run_cap_s: float = 585.0
+    app_budget_s: float = 4 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSection:
+    country: str = ""
+    script: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSection:
+    connections_per_uid: int = 64
+    artifact_bytes: int = 256 << 20
+    artifact_quota_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    locations: Locations
+    daemon: DaemonSection = DaemonSection()
+    training: TrainingSection = TrainingSection()
+    context: ContextSection = ContextSection()
+    limits: LimitsSection = LimitsSection()
+
+
+def load(
+    *,
+    home: str | None = None,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    log_level: str | None = None,
+) -> Configuration:
+    """Read the configuration. Raises BadConfiguration."""
+    variables = os.environ if environ is None else environ
+    locations = locate(home, variables)
+    path = file or locations.config_file
+    sections = _read(path, required=file is not None)
+    _overlay(sections, variables)
+    known = {"daemon": DaemonSection, "training": TrainingSection, "context": ContextSection, "limits": LimitsSection}
+    unknown = sorted(set(sections) - set(known))
+    if unknown:
+        raise BadConfiguration(f"{path}: unknown section [{unknown[0]}]; there are: {', '.join(known)}")
+    configuration = Configuration(
+        locations,
+        daemon=_section(DaemonSection, "daemon", sections),
+        training=_section(TrainingSection, "training", sections),
+        context=_section(ContextSection, "context", sections),
+        limits=_section(LimitsSection, "limits", sections),
+    )
+    if log_level:
+        configuration = replace(configuration, daemon=DaemonSection(log_level))
+    _check(configuration)
+    if configuration.context.script:
+        script = str(path.parent / configuration.context.script)
+        configuration = replace(configuration, context=replace(configuration.context, script=script))
+    return configuration
+
+
+def _read(path: Path, *, required: bool) -> dict[str, dict[str, Any]]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if required:
+            raise BadConfiguration(f"{path} does not exist; write it, or leave --config away") from None
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfiguration(f"{path} is no TOML: {error}") from error
+
+
+def _overlay(sections: dict[str, dict[str, Any]], variables: Mapping[str, str]) -> None:
+    for kind, name in (
+        (DaemonSection, "daemon"),
+        (TrainingSection, "training"),
+        (ContextSection, "context"),
+        (LimitsSection, "limits"),
+    ):
+        for entry in fields(kind):
+            raw = variables.get(f"INSITU_{name}_{entry.name}".upper())
+            if raw is not None:
+                sections.setdefault(name, {})[entry.name] = _value(raw)
+
+
+def _value(raw: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        return raw
+
+
+Section = TypeVar("Section", DaemonSection, TrainingSection, ContextSection, LimitsSection)
+
+
+def _section(kind: type[Section], name: str, sections: Mapping[str, Mapping[str, Any]]) -> Section:
+    given = dict(sections.get(name, {}))
+    defaults = kind()
+    values: dict[str, Any] = {}
+    for entry in fields(kind):
+        if entry.name in given:
+            values[entry.name] = _convert(f"{name}.{entry.name}", given.pop(entry.name), getattr(defaults, entry.name))
+    if given:
+        known = ", ".join(entry.name for entry in fields(kind))
+        raise BadConfiguration(f"{name}.{next(iter(given))} is unknown; [{name}] has: {known}")
+    return kind(**values)
+
+
+def _convert(entry: str, value: Any, default: Any) -> Any:
+    match default:
+        case float() if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        case int() if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        case str() if isinstance(value, str):
+            return value
+        case tuple() if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        case dict() if isinstance(value, dict):
+            return value
+        case _:
+            wanted = {float: "a number", int: "a whole number", str: "text", tuple: "a list of texts"}
+            raise BadConfiguration(f"{entry} must be {wanted.get(type(default), 'a table')}, not {value!r}")
+
+
+def _check(configuration: Configuration) -> None:
+    level = configuration.daemon.log_level
+    if level not in LOG_LEVELS:
+        raise BadConfiguration(f"daemon.log_level must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
+    for name in configuration.training.assume:
+        if name not in DEVICE_CONDITIONS:
+            raise BadConfiguration(f"training.assume: {name!r} is none of {', '.join(DEVICE_CONDITIONS)}")
+    for name in ("poll_interval_s", "grace_s", "run_cap_s", "app_budget_s"):
+        if getattr(configuration.training, name) <= 0:
+            raise BadConfiguration(f"training.{name} must be positive")

@@ -1,0 +1,82 @@
+"""What has to vanish together when the user takes something back.
+
+Examples go first, by their keys; then all that was derived from them: runs under way, checkpoints, parameters that
+were trained with it (earlier versions too), and models in a worker's memory. When a call returns, nothing that is left
+yields the value. Sessions then train again from the base, on what remains.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from platform_daemon.prediction.service import PredictionService
+from platform_daemon.state.collections import Collection, CollectionRepository
+from platform_daemon.store.store import Store
+from platform_daemon.training.records import Session
+from platform_daemon.training.service import TrainingService
+from platform_daemon.transport.calls import Enclave
+
+
+class DerivedParameters(Protocol):
+    """Mutable artifacts, as far as forgetting concerns them. Methods block."""
+
+    def forget_context(self, enclave: int, context_type: str) -> int:
+        """Delete every version trained with a context type; returns how many."""
+        ...
+
+    def forget_collections(self, enclave: int, collections: frozenset[str]) -> int:
+        """Delete every version trained on one of these collections; returns how many."""
+        ...
+
+    def forget_enclave(self, enclave: int) -> None: ...
+
+
+class Forgetting:
+    def __init__(
+        self,
+        store: Store,
+        collections: CollectionRepository,
+        training: TrainingService,
+        prediction: PredictionService,
+        parameters: DerivedParameters,
+        collection_of: Callable[[Session], str],
+    ) -> None:
+        """`collection_of` names the collection that a session trains on; "" where its plan is not usable."""
+        self._store = store
+        self._collections = collections
+        self._training = training
+        self._prediction = prediction
+        self._parameters = parameters
+        self._collection_of = collection_of
+
+    async def revoke(self, enclave: Enclave, context_type: str, keep: frozenset[str]) -> int:
+        """A grant was narrowed to the features in `keep`. Returns the parameter versions that are gone."""
+        await asyncio.to_thread(self._store.revoke, enclave.number, context_type, keep)
+        await self._training.forget(enclave.number, lambda session: True)
+        deleted = await asyncio.to_thread(self._parameters.forget_context, enclave.number, context_type)
+        await self._prediction.forget(enclave)
+        return deleted
+
+    async def clear(self, enclave: Enclave, collections: list[Collection], account: str = "") -> int:
+        """Examples of these collections (of one account, where named) go. Returns how many."""
+        number: int | None = None
+        if account:
+            number = self._collections.account(enclave.number, account, create=False)
+            if number is None:
+                return 0
+        count = 0
+        for collection in collections:
+            count += await asyncio.to_thread(self._store.clear, collection.place, number)
+        names = frozenset(collection.name for collection in collections)
+        await self._training.forget(enclave.number, lambda session: self._collection_of(session) in names)
+        await asyncio.to_thread(self._parameters.forget_collections, enclave.number, names)
+        await self._prediction.forget(enclave)
+        return count
+
+    async def remove(self, enclave: Enclave) -> None:
+        """An app is removed: all of its enclave goes."""
+        await asyncio.to_thread(self._store.remove_enclave, enclave.number)
+        await self._training.stop_all(enclave.number)
+        await asyncio.to_thread(self._parameters.forget_enclave, enclave.number)
+        await self._prediction.forget(enclave)
+        self._collections.remove_enclave(enclave.number)

@@ -1,0 +1,168 @@
+"""The Collections service (collection.proto)."""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+
+from insitu.v1 import collection_pb2 as pb
+from platform_daemon.errors import InvalidArgument, NotFound, PermissionDenied
+from platform_daemon.state.collections import Collection, CollectionRepository, Wish
+from platform_daemon.store.store import Batch, ContextPart, Stats, Store
+from platform_daemon.transport.calls import CallContext, Enclave
+
+T = TypeVar("T")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+LONGEST_TTL_MS = 10 * 365 * 24 * 3600 * 1000
+LONGEST_KEY_BYTES = 64
+LONGEST_ACCOUNT = 256
+
+Consent = Callable[[Enclave], bool]
+InjectParts = Callable[[Enclave, Sequence[Wish], str], Sequence[ContextPart]]
+"""The granted context of this moment, for an account."""
+CheckType = Callable[[str], None]
+"""Raises InvalidArgument for an unknown context type."""
+
+
+class CollectionServicer:
+    def __init__(
+        self,
+        store: Store,
+        collections: CollectionRepository,
+        executor: Executor,
+        consent: Consent,
+        inject: InjectParts,
+        check_type: CheckType,
+    ) -> None:
+        self._store = store
+        self._collections = collections
+        self._executor = executor
+        self._consent = consent
+        self._inject = inject
+        self._check_type = check_type
+
+    async def configure(
+        self, request: pb.ConfigureCollectionRequest, context: CallContext
+    ) -> pb.ConfigureCollectionResponse:
+        enclave, name, options = context.enclave.number, request.collection, request.options
+        check_name(name, "collection")
+        ttl_ms = self._ttl(options.time_to_live, "options.time_to_live") if options.HasField("time_to_live") else None
+        wishes = tuple(self._wish(wish) for wish in options.context.wishes) if options.HasField("context") else None
+        max_examples = options.max_examples if options.HasField("max_examples") else None
+        if max_examples is not None and max_examples < 0:
+            raise InvalidArgument("must not be negative; 0 means no limit", field="options.max_examples")
+        before = self._collections.find(enclave, name)
+        after = await self._blocking(
+            lambda: self._collections.configure(enclave, name, ttl_ms=ttl_ms, max_examples=max_examples, wishes=wishes)
+        )
+        if before is not None and after.ttl_ms < before.ttl_ms:
+            await self._blocking(lambda: self._store.shorten(after.place, after.ttl_ms))
+        return pb.ConfigureCollectionResponse(options=_options(after))
+
+    async def add(self, request: pb.AddRequest, context: CallContext) -> pb.AddResponse:
+        enclave = context.enclave
+        if not self._consent(enclave):
+            raise PermissionDenied(
+                f"the user has not consented to collection by {enclave.package}; they can run:"
+                f" insitu consent give {enclave.package}",
+                reason="NO_CONSENT",
+            )
+        collection = self._find(enclave, request.collection)
+        if len(request.idempotency_key) > LONGEST_KEY_BYTES:
+            raise InvalidArgument(f"must have at most {LONGEST_KEY_BYTES} bytes", field="idempotency_key")
+        if len(request.account) > LONGEST_ACCOUNT:
+            raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
+        examples = _serialized(request)
+        account = self._collections.account(enclave.number, request.account, create=True)
+        assert account is not None
+        batch = Batch(
+            place=collection.place,
+            account=account,
+            examples=examples,
+            retention=collection.retention,
+            context=self._inject(enclave, collection.wishes, request.account),
+            idempotency_key=request.idempotency_key,
+        )
+        added = await self._blocking(lambda: self._store.add(batch))
+        return pb.AddResponse(count=added.count, repeated_request=added.repeated)
+
+    async def stats(self, request: pb.CollectionStatsRequest, context: CallContext) -> pb.CollectionStats:
+        collection = self._find(context.enclave, request.collection)
+        return stats_message(collection, await self._blocking(lambda: self._store.stats(collection.place)))
+
+    async def clear(self, request: pb.ClearRequest, context: CallContext) -> pb.ClearResponse:
+        collection = self._find(context.enclave, request.collection)
+        account: int | None = None
+        if request.account:
+            account = self._collections.account(context.enclave.number, request.account, create=False)
+            if account is None:
+                return pb.ClearResponse(count=0)
+        return pb.ClearResponse(count=await self._blocking(lambda: self._store.clear(collection.place, account)))
+
+    async def list(self, request: pb.ListCollectionsRequest, context: CallContext) -> pb.ListCollectionsResponse:
+        collections = self._collections.all(context.enclave.number)
+        stats = await self._blocking(lambda: [self._store.stats(collection.place) for collection in collections])
+        return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats))
+
+    def _find(self, enclave: Enclave, name: str) -> Collection:
+        found = self._collections.find(enclave.number, name)
+        if found is None:
+            raise NotFound(f"there is no collection {name!r}; configure it first", field="collection")
+        return found
+
+    def _wish(self, wish: pb.ContextWish) -> Wish:
+        self._check_type(wish.type)
+        field = "options.context.wishes.time_to_live"
+        return Wish(wish.type, self._ttl(wish.time_to_live, field) if wish.HasField("time_to_live") else None)
+
+    def _ttl(self, duration: Duration, field: str) -> int:
+        ttl_ms = duration.ToMilliseconds()
+        if not 1000 <= ttl_ms <= LONGEST_TTL_MS:
+            raise InvalidArgument("must lie between 1 second and 10 years", field=field)
+        return ttl_ms
+
+    async def _blocking(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def check_name(name: str, field: str) -> None:
+    """Raise InvalidArgument unless it may name a collection or a session."""
+    if not NAME.fullmatch(name):
+        raise InvalidArgument(
+            f"{name[:80]!r} is no name; use up to 64 of a-z, 0-9, '.', '_' and '-', starting with a letter or digit",
+            field=field,
+        )
+
+
+def stats_message(collection: Collection, stats: Stats) -> pb.CollectionStats:
+    return pb.CollectionStats(
+        collection=collection.name,
+        examples=stats.examples,
+        size_bytes=stats.size_bytes,
+        oldest_ms=stats.oldest_ms,
+        newest_ms=stats.newest_ms,
+        next_expiry_ms=stats.next_expiry_ms,
+    )
+
+
+def _serialized(request: pb.AddRequest) -> list[bytes]:
+    if not request.examples:
+        raise InvalidArgument("is empty; send at least one example", field="examples")
+    blobs = [example.SerializeToString() for example in request.examples]
+    if not all(blobs):
+        raise InvalidArgument(f"number {blobs.index(b'')} has no feature", field="examples")
+    return blobs
+
+
+def _options(collection: Collection) -> pb.CollectionOptions:
+    options = pb.CollectionOptions(max_examples=collection.max_examples)
+    options.time_to_live.FromMilliseconds(collection.ttl_ms)
+    options.context.SetInParent()
+    for wish in collection.wishes:
+        message = options.context.wishes.add(type=wish.type)
+        if wish.ttl_ms is not None:
+            message.time_to_live.FromMilliseconds(wish.ttl_ms)
+    return options

@@ -1,0 +1,57 @@
+"""The Training service (training.proto)."""
+
+import asyncio
+from collections.abc import Callable
+
+from artifact_manager import ArtifactError, ArtifactUri, parse_uri
+from insitu.v1 import training_pb2 as pb
+from platform_daemon.errors import InvalidArgument
+from platform_daemon.handlers.collections import check_name
+from platform_daemon.prediction.service import digest_of
+from platform_daemon.training.cadence import check_cadence
+from platform_daemon.training.service import TrainingService
+from platform_daemon.transport.calls import CallContext
+
+CheckPlan = Callable[[int, str], object]
+"""Raises DaemonError unless an enclave holds a usable training plan of this digest. Blocks."""
+
+
+class TrainingServicer:
+    def __init__(self, service: TrainingService, check_plan: CheckPlan) -> None:
+        self._service = service
+        self._check_plan = check_plan
+
+    async def schedule(self, request: pb.ScheduleRequest, context: CallContext) -> pb.SessionStatus:
+        options = request.options
+        check_name(options.session, "options.session")
+        check_cadence(options.cadence)
+        _check_artifact(options.output, "options.output", owner=options.session)
+        if options.input:
+            _check_artifact(options.input, "options.input")
+        sha256 = digest_of(options.plan, "options.plan")
+        await asyncio.to_thread(self._check_plan, context.enclave.number, sha256)
+        return await self._service.schedule(context.enclave, options, sha256)
+
+    async def status(self, request: pb.SessionStatusRequest, context: CallContext) -> pb.SessionStatus:
+        return self._service.status(context.enclave.number, request.session)
+
+    async def stop(self, request: pb.StopSessionRequest, context: CallContext) -> pb.StopSessionResponse:
+        await self._service.stop(context.enclave.number, request.session)
+        return pb.StopSessionResponse()
+
+    async def list(self, request: pb.ListSessionsRequest, context: CallContext) -> pb.ListSessionsResponse:
+        sessions = self._service.list(context.enclave.number)
+        return pb.ListSessionsResponse(sessions=[status for _, status in sessions])
+
+
+def _check_artifact(uri: str, field: str, owner: str = "") -> None:
+    try:
+        parsed = parse_uri(uri)
+    except ArtifactError as error:
+        raise InvalidArgument(str(error), field=field) from error
+    if not isinstance(parsed, ArtifactUri):
+        raise InvalidArgument(f"{uri!r} is no artifact:/SESSION/NAME", field=field)
+    if owner and parsed.session != owner:
+        raise InvalidArgument(
+            f"{uri!r} belongs to session {parsed.session!r}; write artifact:/{owner}/{parsed.name}", field=field
+        )

@@ -1,0 +1,193 @@
+"""Predictions: which model a reference means, what is injected, and the call to the worker."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from artifact_manager import ArtifactError, parse_uri
+from insitu.v1.example_pb2 import Features
+from insitu.v1.prediction_pb2 import ModelReference, ServedBy
+from insitu.v1.worker_pb2 import RunModel, WorkerCommand, WorkerReply
+from platform_daemon.errors import FailedPrecondition, InvalidArgument
+from platform_daemon.prediction.pool import HostedModel, ModelKey, ModelSource, WorkerPool
+from platform_daemon.transport.calls import Enclave
+
+DEFAULT_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class InferencePlan:
+    """What the primary needs of a plan; the graph is the worker's."""
+
+    sha256: str
+    name: str
+    version: str
+    context: tuple[str, ...]
+    score_output: str
+    deadline_s: float
+
+
+class Plans(Protocol):
+    def inference_plan(self, enclave: int, sha256: str) -> InferencePlan:
+        """Fast for a plan seen before. Raises DaemonError where it is missing, damaged, or no inference plan."""
+        ...
+
+    def blob(self, enclave: int, sha256: str) -> bytes:
+        """Blocks. Raises DaemonError."""
+        ...
+
+
+class Parameters(Protocol):
+    def in_use(self, enclave: int, uri: str) -> int:
+        """Version number, 0 where none was produced."""
+        ...
+
+    def read(self, enclave: int, uri: str, version: int) -> bytes:
+        """Blocks. Raises DaemonError."""
+        ...
+
+
+Inject = Callable[[Enclave, Sequence[str], str], Features | None]
+"""Granted features of these context types at this moment, for an account; named "context:TYPE.FEATURE"."""
+
+
+class PredictionService:
+    def __init__(self, pool: WorkerPool, plans: Plans, parameters: Parameters, inject: Inject) -> None:
+        self._pool = pool
+        self._plans = plans
+        self._parameters = parameters
+        self._inject = inject
+        self._consumers: dict[tuple[int, str], set[str]] = {}
+        """Digests of the plans that consume a mutable artifact."""
+        self.predictions = 0
+
+    async def load(self, enclave: Enclave, reference: ModelReference) -> ServedBy:
+        plan, source = self._resolve(enclave, reference)
+        await self._pool.host(group_of(enclave), source)
+        return _served_by(plan, source)
+
+    async def predict(
+        self, enclave: Enclave, reference: ModelReference, examples: Sequence[bytes]
+    ) -> tuple[WorkerReply, ServedBy]:
+        """One row of each output for each serialized example. Raises DaemonError."""
+        run = RunModel(examples=examples)
+        return await self._run(enclave, reference, run, rank=False)
+
+    async def rank(
+        self, enclave: Enclave, reference: ModelReference, shared: bytes, candidates: Sequence[bytes]
+    ) -> tuple[WorkerReply, ServedBy]:
+        """One score for each candidate. Raises DaemonError."""
+        run = RunModel(examples=candidates, shared=shared)
+        return await self._run(enclave, reference, run, rank=True)
+
+    async def warm(self, enclave: Enclave, uri: str, version: int, parameters: bytes) -> None:
+        """Load parameters that are about to go into use wherever their predecessors are loaded, so that the first
+        call after the change is as fast as the last one before. Raises DaemonError where they do not load."""
+        group = group_of(enclave)
+        hosted = {key.plan_sha256 for key in self._pool.hosted(group)}
+        for sha256 in hosted & self._consumers.get((enclave.number, uri), set()):
+            plan = self._plans.inference_plan(enclave.number, sha256)
+            key = ModelKey(sha256, f"{uri}@{version}")
+            read = partial(self._read_fresh, enclave.number, sha256, parameters)
+            await self._pool.host(group, ModelSource(key, plan.name, plan.version, version, read))
+
+    async def retire(self, enclave: Enclave, uri: str, version_in_use: int) -> None:
+        """Unload other versions of a mutable artifact."""
+        keep = f"{uri}@{version_in_use}"
+        await self._pool.unload(
+            group_of(enclave), lambda key: key.parameters.rpartition("@")[0] == uri and key.parameters != keep
+        )
+
+    async def forget(self, enclave: Enclave) -> None:
+        """End the enclave's worker and all that it holds in memory."""
+        await self._pool.end(group_of(enclave))
+
+    def loaded(self) -> list[tuple[str, HostedModel]]:
+        """All loaded models with their group."""
+        return [(slot.group, model) for slot in self._pool.slots for model in slot.models.values()]
+
+    def _read_fresh(self, enclave: int, sha256: str, parameters: bytes) -> tuple[bytes, bytes]:
+        return self._plans.blob(enclave, sha256), parameters
+
+    async def _run(
+        self, enclave: Enclave, reference: ModelReference, run: RunModel, *, rank: bool
+    ) -> tuple[WorkerReply, ServedBy]:
+        plan, source = self._resolve(enclave, reference)
+        if rank:
+            if not plan.score_output:
+                raise InvalidArgument(
+                    f"{plan.name} {plan.version} names no score_output, so it cannot rank; use predict, or author it"
+                    " with a score output",
+                    field="model.plan",
+                )
+            run.score_output = plan.score_output
+        if plan.context:
+            injected = self._inject(enclave, plan.context, reference.account)
+            if injected is not None:
+                run.context.CopyFrom(injected)
+        worker, model = await self._pool.host(group_of(enclave), source)
+        run.model_key = model.number
+        reply = await worker.call(WorkerCommand(run=run), plan.deadline_s)
+        model.predictions += 1
+        self.predictions += 1
+        return reply, _served_by(plan, source)
+
+    def _resolve(self, enclave: Enclave, reference: ModelReference) -> tuple[InferencePlan, ModelSource]:
+        sha256 = digest_of(reference.plan, "model.plan")
+        plan = self._plans.inference_plan(enclave.number, sha256)
+        name, version = self._parameters_of(enclave, reference, sha256)
+        read = partial(self._read, enclave.number, sha256, reference.parameters, version)
+        return plan, ModelSource(ModelKey(sha256, name), plan.name, plan.version, version, read)
+
+    def _parameters_of(self, enclave: Enclave, reference: ModelReference, plan_sha256: str) -> tuple[str, int]:
+        """Name of the parameters in a model key, and the version of a mutable artifact or 0."""
+        uri = reference.parameters
+        if not uri:
+            return "", 0
+        if not uri.startswith("artifact:"):
+            return f"sha256:{digest_of(uri, 'model.parameters')}", 0
+        self._consumers.setdefault((enclave.number, uri), set()).add(plan_sha256)
+        version = self._parameters.in_use(enclave.number, uri)
+        if version:
+            return f"{uri}@{version}", version
+        if reference.parameters_required:
+            raise FailedPrecondition(
+                f"{uri} has not been produced yet: its training session must run first, see insitu train explain",
+                reason="NOT_PRODUCED",
+                field="model.parameters",
+            )
+        return "", 0
+
+    def _read(self, enclave: int, sha256: str, parameters: str, version: int) -> tuple[bytes, bytes]:
+        plan = self._plans.blob(enclave, sha256)
+        if version:
+            return plan, self._parameters.read(enclave, parameters, version)
+        if parameters and not parameters.startswith("artifact:"):
+            return plan, self._plans.blob(enclave, digest_of(parameters, "model.parameters"))
+        return plan, b""
+
+
+def group_of(enclave: Enclave) -> str:
+    """An app's own plans share one worker, and no other app's are in it."""
+    return f"app {enclave.number}"
+
+
+def digest_of(uri: str, field: str) -> str:
+    """The digest by which the daemon knows a plan or parameters that the app handed over."""
+    try:
+        parsed = parse_uri(uri)
+    except ArtifactError as error:
+        raise InvalidArgument(str(error), field=field) from error
+    sha256 = getattr(parsed, "sha256", "")
+    if not sha256:
+        raise FailedPrecondition(
+            f"{uri} needs a source that is not configured on this device; hand the file over as file:NAME#sha256=…",
+            reason="NO_REPOSITORY",
+            field=field,
+        )
+    return str(sha256)
+
+
+def _served_by(plan: InferencePlan, source: ModelSource) -> ServedBy:
+    return ServedBy(plan_name=plan.name, plan_version=plan.version, parameters_version=source.parameters_version)
