@@ -1,0 +1,86 @@
+"""How errors become answers: the one mapping from exceptions to statuses, for every transport.
+
+The packages below the daemon have error trees of their own, whose classes carry `status` (a gRPC status name) and
+`reason`; these become the DaemonError of that status. What nobody foresaw becomes Internal with a number that finds it
+in the log. Neither the answer nor the log contains anything of the request.
+"""
+
+import errno
+import logging
+import secrets
+import sqlite3
+import traceback
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from platform_daemon.errors import BY_STATUS, DaemonError, Internal, ResourceExhausted
+
+_logger = logging.getLogger(__name__)
+_DOMAIN = "insitu"
+_MESSAGE_LIMIT_CHARACTERS = 1000  # metadata is limited to 8 KiB, in which the message stands twice
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+REASON_KEY = "insitu-reason"
+FIELD_KEY = "insitu-field"
+
+
+def as_daemon_error(error: Exception, path: str) -> DaemonError:
+    """The answer to a call of method `path` that raised `error`. Logs what was not foreseen."""
+    if isinstance(error, DaemonError):
+        return error
+    kind = BY_STATUS.get(getattr(error, "status", ""))
+    if kind is not None:
+        field = getattr(error, "field", None)
+        return kind(str(error), reason=getattr(error, "reason", None), field=field if isinstance(field, str) else None)
+    if _is_disk_full(error):
+        return ResourceExhausted("the disk is full: make room and repeat", reason="DISK_FULL")
+    number = secrets.token_hex(4)
+    _logger.error("defect %s in %s: %s", number, path, _outline(error))
+    return Internal(f"the daemon has a defect: look for {number} in its log", reason="DEFECT")
+
+
+def grpc_code(error: DaemonError) -> grpc.StatusCode:
+    return grpc.StatusCode[error.status]
+
+
+def grpc_message(error: DaemonError) -> str:
+    return error.message[:_MESSAGE_LIMIT_CHARACTERS]
+
+
+def trailing_metadata(error: DaemonError) -> tuple[tuple[str, str | bytes], ...]:
+    """Reason and field as plain entries, and both as google.rpc.ErrorInfo in `grpc-status-details-bin`."""
+    plain = {REASON_KEY: _printable(error.reason)}
+    if error.field is not None:
+        plain[FIELD_KEY] = _printable(error.field)
+    info = ErrorInfo(reason=error.reason, domain=_DOMAIN)
+    if error.field is not None:
+        info.metadata["field"] = plain[FIELD_KEY]
+    detail = AnyMessage()
+    detail.Pack(info)
+    code = grpc_code(error).value[0]
+    rich = rpc_status.to_status(Status(code=code, message=grpc_message(error), details=[detail]))
+    return (*plain.items(), *rich.trailing_metadata)
+
+
+def _printable(text: str) -> str:
+    """ASCII, as metadata demands: field names may be the app's own words."""
+    return text[:256].encode("unicode_escape").decode("ascii")
+
+
+def _is_disk_full(error: Exception) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in _DISK_FULL
+
+
+def _outline(error: BaseException) -> str:
+    """Types and places, cause first, without messages: those may quote the request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
+    own = f"{type(error).__qualname__} at {places or 'an unknown place'}"
+    cause = error.__cause__ or error.__context__
+    return own if cause is None else f"{_outline(cause)}, then {own}"

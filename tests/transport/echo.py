@@ -1,0 +1,179 @@
+"""A service of its own for the transport's tests, and a client for each transport that serves it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc.aio
+from google.protobuf import descriptor_pb2, descriptor_pool, wrappers_pb2
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+
+from platform_daemon.errors import BY_STATUS, Unauthenticated
+from platform_daemon.transport import Access, CallContext, Enclave, Listener, MethodTable, Peer
+
+SESSION = "good-session"
+ENCLAVE = Enclave(7, "com.example.echo", 1000)
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.max_send_message_length", 64 << 20),
+    ("grpc.use_local_subchannel_pool", 1),  # else channels to one path share a connection
+)
+
+
+def _service() -> ServiceDescriptor:
+    file = descriptor_pb2.FileDescriptorProto(
+        name="insitu_test/echo.proto",
+        package="insitu.test",
+        syntax="proto3",
+        dependency=["google/protobuf/wrappers.proto"],
+    )
+    service = file.service.add(name="Echo")
+    for name in ("Say", "FailWith", "WaitForever", "TellCaller", "TellDeadline", "Crash"):
+        kind = (
+            ".google.protobuf.StringValue"
+            if name in ("FailWith", "TellCaller", "Crash")
+            else ".google.protobuf.BytesValue"
+        )
+        service.method.add(name=name, input_type=kind, output_type=kind)
+    pool = descriptor_pool.Default()
+    pool.AddSerializedFile(file.SerializeToString())
+    return pool.FindServiceByName("insitu.test.Echo")
+
+
+SERVICE = _service()
+
+
+class LowerError(Exception):
+    """An error of a package below the daemon."""
+
+    status = "DATA_LOSS"
+    reason = "BAD_BLOB"
+
+
+class EchoServicer:
+    """Answers, fails or waits as the request says."""
+
+    def __init__(self) -> None:
+        self.waiting = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.deadline_s: float | None = None
+
+    async def say(self, request: wrappers_pb2.BytesValue, context: CallContext) -> Message:
+        return request
+
+    async def fail_with(self, request: wrappers_pb2.StringValue, context: CallContext) -> Message:
+        raise BY_STATUS[request.value]("it is wrong: mend it", reason="A_REASON", field="options.fëld")
+
+    async def wait_forever(self, request: wrappers_pb2.BytesValue, context: CallContext) -> Message:
+        self.waiting.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return request
+
+    async def tell_caller(self, request: wrappers_pb2.StringValue, context: CallContext) -> Message:
+        assert context.enclave == ENCLAVE
+        return wrappers_pb2.StringValue(value=f"{context.peer.uid} {context.peer.pid} {context.peer.connection}")
+
+    async def tell_deadline(self, request: wrappers_pb2.BytesValue, context: CallContext) -> Message:
+        self.deadline_s = context.deadline_s
+        return request
+
+    async def crash(self, request: wrappers_pb2.StringValue, context: CallContext) -> Message:
+        if request.value == "lower":
+            raise LowerError("blob 4 is cut short")
+        if request.value == "disk":
+            raise OSError(28, "No space left on device")
+        raise ValueError(f"cannot use {request.value}")
+
+
+def check_session(session: str, peer: Peer) -> Enclave:
+    if session != SESSION:
+        raise Unauthenticated("no such session: open one", reason="NO_SESSION")
+    return ENCLAVE
+
+
+def echo_table(servicer: EchoServicer, access: Access = Access.SESSION) -> MethodTable:
+    table = MethodTable(check_session)
+    table.add_service(SERVICE, servicer, access)
+    return table
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What any transport tells its client. `code` is a gRPC status name."""
+
+    code: str
+    payload: bytes = b""
+    message: str = ""
+    reason: str = ""
+    field: str = ""
+    details: bytes = b""
+
+
+class GrpcClient:
+    """Raw calls over gRPC."""
+
+    def __init__(self, path: Path) -> None:
+        self.channel = grpc.aio.insecure_channel(f"unix:{path}", options=CHANNEL_OPTIONS)
+
+    async def call(
+        self,
+        method: str,
+        payload: bytes,
+        *,
+        session: str = SESSION,
+        timeout_s: float = 20.0,
+        service: str = "insitu.test.Echo",
+    ) -> Answer:
+        call = self.channel.unary_unary(f"/{service}/{method}")
+        try:
+            response = await call(payload, timeout=timeout_s, metadata=(("insitu-session", session),))
+        except grpc.aio.AioRpcError as error:
+            trailing = dict(error.trailing_metadata() or ())
+            return Answer(
+                error.code().name,
+                message=error.details() or "",
+                reason=str(trailing.get("insitu-reason", "")),
+                field=str(trailing.get("insitu-field", "")),
+                details=trailing.get("grpc-status-details-bin", b""),
+            )
+        return Answer("OK", response)
+
+    async def close(self) -> None:
+        await self.channel.close()
+
+
+CLIENTS: dict[str, Callable[[Path], GrpcClient]] = {"grpc": GrpcClient}
+"""Every transport of the public socket, by name."""
+
+
+@contextlib.asynccontextmanager
+async def connected(path: Path, transport: str = "grpc") -> AsyncIterator[GrpcClient]:
+    client = CLIENTS[transport](path)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(listener: Listener) -> AsyncIterator[Listener]:
+    await listener.start()
+    try:
+        yield listener
+    finally:
+        await listener.close(grace_s=0.0)
+
+
+def bytes_value(payload: bytes) -> bytes:
+    return wrappers_pb2.BytesValue(value=payload).SerializeToString()
+
+
+def string_value(text: str) -> bytes:
+    return wrappers_pb2.StringValue(value=text).SerializeToString()
