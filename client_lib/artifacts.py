@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ MISSING = Method("Artifacts", "Missing", wire.MissingArtifactsRequest, wire.Miss
 PUT = Method("Artifacts", "Put", wire.PutArtifactRequest, wire.PutArtifactResponse)
 
 PIECE_BYTES = 1024 * 1024
+_MOST_CORRECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +50,26 @@ class ArtifactUploader:
         return PlanReference(artifact.uri, self, artifact)
 
     def upload(self, artifact: LocalArtifact) -> None:
-        """Send the bytes, unless the daemon holds them."""
-        answer = self._connection.call(MISSING, wire.MissingArtifactsRequest(sha256=[artifact.sha256]))
-        if artifact.sha256 not in answer.sha256:
+        """Send the bytes, unless the daemon holds them; go on where an earlier upload, or another process's, stopped."""
+        if not self._is_missing(artifact):
             return
         data = artifact.read()
-        for offset in range(0, max(len(data), 1), PIECE_BYTES):
-            request = wire.PutArtifactRequest(
-                sha256=artifact.sha256,
-                size_bytes=len(data),
-                offset_bytes=offset,
-                data=data[offset : offset + PIECE_BYTES],
-            )
-            if self._connection.call(PUT, request).complete:
-                return
+        offset, corrections = 0, 0
+        while True:
+            try:
+                if self._connection.call(PUT, _piece(artifact, data, offset)).complete:
+                    return
+                offset += PIECE_BYTES
+            except InvalidArgument as error:
+                offset, corrections = _right_offset(error), corrections + 1
+                if corrections > _MOST_CORRECTIONS:
+                    raise
+                if not self._is_missing(artifact):
+                    return
+
+    def _is_missing(self, artifact: LocalArtifact) -> bool:
+        answer = self._connection.call(MISSING, wire.MissingArtifactsRequest(sha256=[artifact.sha256]))
+        return artifact.sha256 in answer.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,23 @@ class PlanReference:
         if self._artifact is None or error.reason != "ARTIFACT_MISSING":
             raise error
         self._uploader.upload(self._artifact)
+
+
+def _piece(artifact: LocalArtifact, data: bytes, offset: int) -> wire.PutArtifactRequest:
+    return wire.PutArtifactRequest(
+        sha256=artifact.sha256,
+        size_bytes=len(data),
+        offset_bytes=offset,
+        data=data[offset : offset + PIECE_BYTES],
+    )
+
+
+def _right_offset(error: InvalidArgument) -> int:
+    """Where the daemon wants the upload to go on, which its message ends with. Raises what is no such answer."""
+    numbers = re.findall(r"\d+", error.message)
+    if error.field != "offset_bytes" or not numbers:
+        raise error
+    return int(numbers[-1])
 
 
 def _describe(plan: PlanSource, assets: Path | None) -> LocalArtifact:

@@ -54,7 +54,7 @@ def _fill(feature: Feature, value: Value) -> None:
     if kind is float:
         feature.float_list.value.append(value)
     elif kind in _INTEGERS:
-        feature.int64_list.value.append(value)
+        feature.int64_list.value.append(int(value))
     elif _is_array(value):
         _fill_array(feature, value)
     else:
@@ -71,7 +71,7 @@ def _fill_sequence(feature: Feature, values: Sequence[Value]) -> None:
     if kinds == {float}:
         feature.float_list.value.extend(values)
     elif kinds <= _INTEGERS:
-        feature.int64_list.value.extend(values)
+        feature.int64_list.value.extend(map(int, values) if bool in kinds else values)
     elif kinds <= _NUMBERS:
         feature.float_list.value.extend(map(float, values))
     elif kinds <= _TEXT:
@@ -87,9 +87,6 @@ def _fill_array(feature: Feature, array: Any) -> None:
         if data:
             # A packed field is its bytes, so an array needs no Python float for each element.
             feature.float_list.MergeFromString(_packed_float_header(len(data)) + data)
-    elif kind in "biu":
-        if array.size:
-            feature.int64_list.value.extend(array.ravel().tolist())
     else:
         _fill_sequence(feature, array.ravel().tolist())
 

@@ -1,0 +1,103 @@
+"""Devices to run the client's tests against. A device is a home folder with a daemon that serves it.
+
+Tests act as apps and as the device's owner through the two sockets alone, so that any daemon serves them.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from client_lib import Learning
+from client_lib.control import ControlClient
+from client_lib.credentials import CredentialsFile
+from client_lib.identity import new_credentials
+from insitu.v1 import control_pb2
+from tests.client.simulator import SimulatedDaemon
+
+
+class Daemon(Protocol):
+    home: Path
+    socket: Path
+    control_socket: Path
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        """Stop and forget sessions; `start` again serves the same home."""
+        ...
+
+
+@dataclass
+class Device:
+    """A running daemon and its owner."""
+
+    daemon: Daemon
+
+    @property
+    def home(self) -> Path:
+        return self.daemon.home
+
+    @contextmanager
+    def owner(self) -> Iterator[ControlClient]:
+        with ControlClient.connect(self.daemon.control_socket) as control:
+            yield control
+
+    def new_app(self, package: str, context: tuple[str, ...] = ()) -> Path:
+        """Credentials of an app that nobody has heard of."""
+        path = self.home / "apps" / f"{package}.json"
+        CredentialsFile(path).create(new_credentials(package, context))
+        return path
+
+    def approved_app(self, package: str, *, consent: bool = True) -> Path:
+        """Credentials of an app that the owner approved from its file."""
+        path = self.new_app(package)
+        self.approve(path, consent=consent)
+        return path
+
+    def approve(self, credentials: Path, *, consent: bool = True) -> None:
+        from client_lib.identity import hashed_api_key
+
+        held = CredentialsFile(credentials).read()
+        with self.owner() as owner:
+            owner.approve_app(
+                control_pb2.ApproveAppRequest(
+                    package=held.package,
+                    certificate_request_pem=held.certificate_request_pem,
+                    api_key_sha256=hashed_api_key(held),
+                    context=held.context,
+                )
+            )
+            if consent:
+                owner.set_consent(held.package, given=True)
+
+    def connect(self, credentials: Path, package: str) -> Learning:
+        return Learning.connect(package=package, credentials=credentials, socket=self.daemon.socket)
+
+
+@contextmanager
+def short_home() -> Iterator[Path]:
+    """A home in a folder with a short name: socket paths end at 107 bytes."""
+    home = Path(tempfile.mkdtemp(prefix="insitu-"))
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home)
+
+
+@contextmanager
+def simulated() -> Iterator[SimulatedDaemon]:
+    with short_home() as home:
+        daemon = SimulatedDaemon(home)
+        daemon.start()
+        try:
+            yield daemon
+        finally:
+            daemon.stop()
+
+
+DAEMONS: dict[str, Callable[[], AbstractContextManager[Daemon]]] = {"simulated": simulated}
+"""Every daemon that the shared tests run against."""

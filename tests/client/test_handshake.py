@@ -1,0 +1,185 @@
+"""From a credentials file to a session, and back to one when it is lost."""
+
+import json
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from client_lib import (
+    AlreadyExists,
+    CollectionOptions,
+    CredentialsError,
+    DaemonNotRunning,
+    InvalidArgument,
+    Learning,
+    NotApproved,
+    Unauthenticated,
+)
+from client_lib.credentials import CredentialsFile
+from client_lib.identity import new_credentials
+from tests.client.devices import Device
+from tests.client.simulator import SimulatedDaemon
+
+PACKAGE = "com.example.keyboard"
+
+
+def test_first_connection_asks_for_approval_and_says_how(device: Device) -> None:
+    credentials = device.new_app(PACKAGE, context=("power",))
+    with pytest.raises(NotApproved, match=f"run: insitu app approve {PACKAGE}$") as caught:
+        device.connect(credentials, PACKAGE)
+    assert caught.value.reason == "NOT_APPROVED"
+    with device.owner() as owner:
+        (app,) = owner.apps().apps
+        assert (app.package, list(app.wished_context)) == (PACKAGE, ["power"])
+        from insitu.v1 import control_pb2
+
+        owner.approve_app(control_pb2.ApproveAppRequest(package=PACKAGE))
+    with device.connect(credentials, PACKAGE) as learning:
+        learning.get_collection_client(CollectionOptions("words"))
+
+
+def test_registers_once_for_each_daemon(simulator: SimulatedDaemon) -> None:
+    device = Device(simulator)
+    credentials = device.approved_app(PACKAGE)
+    for _ in range(3):
+        device.connect(credentials, PACKAGE).close()
+    assert (simulator.count("Access/Register"), simulator.count("Access/Open")) == (1, 3)
+    simulator.state.audience = "another device"
+    device.connect(credentials, PACKAGE).close()
+    assert simulator.count("Access/Register") == 2
+    held = CredentialsFile(credentials).read()
+    assert len(held.platform_keys) == 2
+    assert "BEGIN CERTIFICATE" in held.certificate_pem
+    assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
+    assert [path.name for path in credentials.parent.iterdir()] == [credentials.name]
+
+
+def test_registers_again_when_the_key_is_no_longer_known(simulator: SimulatedDaemon) -> None:
+    device = Device(simulator)
+    credentials = device.approved_app(PACKAGE)
+    device.connect(credentials, PACKAGE).close()
+    simulator.state.app(PACKAGE).platform_key_sha256 = "forgotten"
+    device.connect(credentials, PACKAGE).close()
+    assert simulator.count("Access/Register") == 2
+
+
+def test_processes_that_start_together_share_one_registration(simulator: SimulatedDaemon) -> None:
+    device = Device(simulator)
+    credentials = device.approved_app(PACKAGE)
+    failures: list[BaseException] = []
+
+    def connect() -> None:
+        try:
+            device.connect(credentials, PACKAGE).close()
+        except BaseException as error:  # noqa: BLE001 - reported below
+            failures.append(error)
+
+    threads = [threading.Thread(target=connect) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert simulator.count("Access/Register") == 1
+
+
+def test_removed_app_has_to_be_approved_again(device: Device) -> None:
+    credentials = device.approved_app(PACKAGE)
+    with device.connect(credentials, PACKAGE) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        with device.owner() as owner:
+            owner.remove_app(PACKAGE)
+        with pytest.raises(NotApproved):
+            words.stats()
+    device.approve(credentials)
+    device.connect(credentials, PACKAGE).close()
+
+
+def test_another_key_for_a_known_package_is_refused(device: Device) -> None:
+    device.approved_app(PACKAGE)
+    other = device.home / "other.json"
+    CredentialsFile(other).create(new_credentials(PACKAGE))
+    with pytest.raises((AlreadyExists, Unauthenticated)):
+        device.connect(other, PACKAGE)
+
+
+def test_wrong_api_key_is_refused(device: Device) -> None:
+    credentials = device.approved_app(PACKAGE)
+    content = json.loads(credentials.read_text())
+    content["api_key"] = "guessed"
+    credentials.write_text(json.dumps(content))
+    with pytest.raises(Unauthenticated):
+        device.connect(credentials, PACKAGE)
+
+
+def test_session_is_renewed_when_the_daemon_forgot_it(simulator: SimulatedDaemon) -> None:
+    device = Device(simulator)
+    with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        simulator.state.sessions.clear()
+        assert words.stats().examples == 0
+        assert simulator.count("Access/Open") == 2
+
+
+def test_one_thread_renews_for_all(simulator: SimulatedDaemon) -> None:
+    device = Device(simulator)
+    with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        simulator.state.sessions.clear()
+        threads = [threading.Thread(target=words.stats) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert simulator.count("Access/Open") == 2
+
+
+def test_a_session_that_stays_unknown_is_not_renewed_for_ever(simulator: SimulatedDaemon) -> None:
+    device = Device(simulator)
+    with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        simulator.fail("Collections/Stats", "UNAUTHENTICATED", times=2)
+        with pytest.raises(Unauthenticated):
+            words.stats()
+        assert simulator.count("Access/Open") == 2
+
+
+def test_calls_go_on_after_the_daemon_restarts(device: Device) -> None:
+    with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        assert words.add({"x": 1.0}).result() == 1
+        device.daemon.stop()
+        with pytest.raises(DaemonNotRunning, match="start it with: insitu daemon run"):
+            learning.get_collection_client(CollectionOptions("words"))
+        device.daemon.start()
+        assert words.stats().examples == 1
+
+
+def test_without_a_daemon_connecting_fails_at_once(tmp_path: Path) -> None:
+    credentials = tmp_path / "insitu.json"
+    CredentialsFile(credentials).create(new_credentials(PACKAGE))
+    with pytest.raises(DaemonNotRunning, match="insitu daemon run"):
+        Learning.connect(package=PACKAGE, credentials=credentials, socket=tmp_path / "no.sock")
+
+
+def test_closing_ends_the_session(simulator: SimulatedDaemon) -> None:
+    device = Device(simulator)
+    learning = device.connect(device.approved_app(PACKAGE), PACKAGE)
+    assert len(simulator.state.sessions) == 1
+    learning.close()
+    learning.close()
+    assert not simulator.state.sessions
+
+
+def test_package_must_be_the_one_of_the_file(tmp_path: Path) -> None:
+    credentials = tmp_path / "insitu.json"
+    CredentialsFile(credentials).create(new_credentials(PACKAGE))
+    with pytest.raises(InvalidArgument, match=f"belongs to {PACKAGE}"):
+        Learning.connect(package="com.example.other", credentials=credentials)
+
+
+def test_missing_credentials_say_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(CredentialsError, match="insitu app new PACKAGE --out"):
+        Learning.connect(package=PACKAGE, credentials=tmp_path / "none.json")

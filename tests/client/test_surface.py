@@ -1,0 +1,141 @@
+"""What apps see: names, cost of the import, and a method table that agrees with the protocol."""
+
+import importlib
+import inspect
+import pkgutil
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf.message_factory import GetMessageClass
+from hypothesis import given
+from hypothesis import strategies as st
+
+import client_lib
+from client_lib import InvalidArgument, errors
+from client_lib.grpc_transport import GrpcTransport
+from client_lib.locations import find_control_socket, find_socket, locate
+from client_lib.retry import BACKGROUND, INTERACTIVE
+from client_lib.tensors import Tensor
+from client_lib.transport import Method
+from insitu.v1 import access_pb2, artifact_pb2, collection_pb2, control_pb2, example_pb2, prediction_pb2, training_pb2
+
+PROTOCOL = {
+    f"/{service.full_name}/{method.name}": method
+    for module in (access_pb2, artifact_pb2, collection_pb2, control_pb2, prediction_pb2, training_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+METHODS = [
+    value
+    for info in pkgutil.iter_modules(client_lib.__path__)
+    for _, value in inspect.getmembers(importlib.import_module(f"client_lib.{info.name}"))
+    if isinstance(value, Method)
+]
+
+
+def test_every_method_of_the_protocol_is_there_with_its_types() -> None:
+    assert {method.path for method in METHODS} == set(PROTOCOL)
+    for method in METHODS:
+        described = PROTOCOL[method.path]
+        assert method.request_type is GetMessageClass(described.input_type)
+        assert method.response_type is GetMessageClass(described.output_type)
+
+
+def test_public_names_are_pinned() -> None:
+    exported = {
+        name for name, value in vars(client_lib).items() if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert exported == set(client_lib.__all__)
+    assert list(client_lib.__all__) == sorted(client_lib.__all__)
+
+
+def test_importing_loads_neither_grpc_nor_cryptography() -> None:
+    code = "import client_lib, sys; print({'grpc', 'cryptography', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_every_error_class_is_drawn_in_the_tree() -> None:
+    for name, kind in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(kind, Exception):
+            assert name in (errors.__doc__ or "")
+            assert name in client_lib.__all__
+
+
+def test_unknown_status_is_a_defect_and_unimplemented_an_old_daemon() -> None:
+    assert isinstance(errors.from_status("ABORTED", "x"), errors.Internal)
+    assert "update it" in str(errors.from_status("UNIMPLEMENTED", "Method not found"))
+
+
+def test_locations() -> None:
+    plain = {"HOME": "/home/ada"}
+    assert find_socket(environ=plain) == Path("/home/ada/.local/state/insitu/run/insitu.sock")
+    assert locate(environ=plain).config_file == Path("/home/ada/.config/insitu/insitu.toml")
+    session = plain | {"XDG_RUNTIME_DIR": "/run/user/1000", "XDG_STATE_HOME": "relative", "XDG_CONFIG_HOME": "/etc/xdg"}
+    assert find_socket(environ=session) == Path("/run/user/1000/insitu/insitu.sock")
+    assert locate(environ=session).state == Path("/home/ada/.local/state/insitu")
+    assert locate(environ=session).config == Path("/etc/xdg/insitu")
+    at_home = session | {"INSITU_HOME": "/srv/device1"}
+    assert find_socket(environ=at_home) == Path("/srv/device1/run/insitu.sock")
+    assert find_control_socket(environ=at_home) == Path("/srv/device1/run/control.sock")
+    assert locate("/srv/device2", at_home).state == Path("/srv/device2/state")
+    named = at_home | {"INSITU_SOCKET": "/tmp/i.sock"}
+    assert find_socket(environ=named) == Path("/tmp/i.sock")
+    assert find_socket("/tmp/j.sock", named) == Path("/tmp/j.sock")
+
+
+def test_socket_path_that_no_socket_can_have() -> None:
+    with pytest.raises(InvalidArgument, match="INSITU_HOME to a shorter path"):
+        GrpcTransport(Path("/") / ("x" * 120))
+
+
+@given(st.integers())
+def test_delays_end_within_the_patience(seed: int) -> None:
+    for policy in (INTERACTIVE, BACKGROUND):
+        delays = list(policy.delays(random.Random(seed)))
+        assert sum(delays) == pytest.approx(policy.patience_s)
+        assert max(delays) <= policy.longest_s
+
+
+@pytest.mark.parametrize("socket", ["a b#c%20?.sock", "ä.sock"])
+def test_any_name_of_a_home_works(tmp_path: Path, socket: str) -> None:
+    from tests.client.devices import Device, short_home
+    from tests.client.simulator import SimulatedDaemon
+
+    with short_home() as home:
+        daemon = SimulatedDaemon(home)
+        daemon.start()
+        try:
+            (home / socket).symlink_to(daemon.socket)
+            credentials = Device(daemon).approved_app("com.example.keyboard")
+            client_lib.Learning.connect(
+                package="com.example.keyboard", credentials=credentials, socket=home / socket
+            ).close()
+        finally:
+            daemon.stop()
+
+
+def test_tensors_of_every_element_type() -> None:
+    strings = example_pb2.Tensor(name="t", dtype=example_pb2.DATA_TYPE_BYTES, shape=[2], elements=[b"a", b"b"])
+    tensor = Tensor.from_wire(strings)
+    assert (tensor.dtype, tensor.tolist(), tensor.row(1).tolist()) == ("bytes", [b"a", b"b"], b"b")
+    flags = example_pb2.Tensor(name="t", dtype=example_pb2.DATA_TYPE_BOOL, shape=[1, 2], data=b"\x00\x01")
+    assert Tensor.from_wire(flags).tolist() == [[False, True]]
+    empty = example_pb2.Tensor(name="t", dtype=example_pb2.DATA_TYPE_INT64, shape=[2, 0, 3])
+    assert Tensor.from_wire(empty).tolist() == [[], []]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        example_pb2.Tensor(name="t", dtype=example_pb2.DATA_TYPE_FLOAT32, shape=[2], data=b"1234"),
+        example_pb2.Tensor(name="t", dtype=example_pb2.DATA_TYPE_FLOAT32, shape=[1], data=b"12345"),
+        example_pb2.Tensor(name="t", shape=[1], data=b"1234"),
+    ],
+)
+def test_tensor_that_contradicts_itself(message: example_pb2.Tensor) -> None:
+    with pytest.raises(errors.DataLoss):
+        Tensor.from_wire(message)
