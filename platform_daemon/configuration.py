@@ -11,8 +11,10 @@
     app_budget_s = 14400.0
 
     [context]
-    country = "DE"             # holidays; unknown where unset
-    script = "device.toml"     # readings of the scripted source, relative to this file
+    country = "DE"                     # holidays; unknown where unset
+    scripted = true                    # readings come from `insitu context set`: headless devices, tests, demos
+    script = "device.toml"             # or from a script, relative to this file
+    metered = { eth0 = false }         # what the owner knows of network interfaces
     sources = { power = "scripted" }   # which source serves a type, where not the default one
 
     [limits]
@@ -57,8 +59,14 @@ class TrainingSection:
 @dataclass(frozen=True, slots=True)
 class ContextSection:
     country: str = ""
+    subdivision: str = ""
+    form_factor: str = ""
+    sysfs_root: str = "/sys"
+    scripted: bool = False
     script: str = ""
+    metered: Mapping[str, bool] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,14 @@ class Configuration:
     limits: LimitsSection = LimitsSection()
 
 
+_SECTIONS = {
+    "daemon": DaemonSection,
+    "training": TrainingSection,
+    "context": ContextSection,
+    "limits": LimitsSection,
+}
+
+
 def load(
     *,
     home: str | None = None,
@@ -90,10 +106,9 @@ def load(
     path = file or locations.config_file
     sections = _read(path, required=file is not None)
     _overlay(sections, variables)
-    known = {"daemon": DaemonSection, "training": TrainingSection, "context": ContextSection, "limits": LimitsSection}
-    unknown = sorted(set(sections) - set(known))
+    unknown = sorted(set(sections) - set(_SECTIONS))
     if unknown:
-        raise BadConfiguration(f"{path}: unknown section [{unknown[0]}]; there are: {', '.join(known)}")
+        raise BadConfiguration(f"{path}: unknown section [{unknown[0]}]; there are: {', '.join(_SECTIONS)}")
     configuration = Configuration(
         locations,
         daemon=_section(DaemonSection, "daemon", sections),
@@ -159,6 +174,10 @@ def _section(kind: type[Section], name: str, sections: Mapping[str, Mapping[str,
 
 def _convert(entry: str, value: Any, default: Any) -> Any:
     match default:
+        case bool() if isinstance(value, bool):
+            return value
+        case bool():
+            raise BadConfiguration(f"{entry} must be true or false, not {value!r}")
         case float() if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         case int() if isinstance(value, int) and not isinstance(value, bool):

@@ -1,0 +1,38 @@
+"""The device conditions of training, read from the context: idle, charging, unmetered."""
+
+from collections.abc import Mapping
+
+from context import ContextManager, Reading
+from platform_daemon.training.conditions import Observation
+
+_UNKNOWN = Observation(None, "no source")
+
+
+def observe(manager: ContextManager) -> Mapping[str, Observation]:
+    """What is known of each condition now. Unknown stays unknown: the device's policy decides about it."""
+    return {
+        "idle": _flag(manager.reading("activity"), "user_idle"),
+        "charging": _charging(manager.reading("power")),
+        "unmetered": _negated(_flag(manager.reading("network"), "metered")),
+    }
+
+
+def _flag(reading: Reading | None, feature: str) -> Observation:
+    if reading is None or feature not in reading.values:
+        return _UNKNOWN if reading is None else Observation(None, reading.source)
+    return Observation(bool(reading.values[feature]), reading.source, reading.since_ms[feature])
+
+
+def _charging(reading: Reading | None) -> Observation:
+    """A device on mains with a full battery does not charge any more, and counts as charging."""
+    charging = _flag(reading, "charging")
+    if charging.value:
+        return charging
+    on_mains = _negated(_flag(reading, "on_battery"))
+    return on_mains if on_mains.value is not None else charging
+
+
+def _negated(observation: Observation) -> Observation:
+    if observation.value is None:
+        return observation
+    return Observation(not observation.value, observation.source, observation.since_ms)
