@@ -10,6 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from platform_daemon.errors import InvalidArgument
+
+LONGEST_TTL_MS = 100 * 365 * 86_400_000
+"""A hundred years."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -27,7 +32,13 @@ class ContextPart:
     features: bytes
     """Serialized insitu.v1.Features, names without the type's prefix."""
     ttl_ms: int | None = None
-    """Lives this long from the moment of storage, where shorter than the example does."""
+    """Lives this long from the moment of storage, where shorter than the example does. Positive."""
+
+    def __post_init__(self) -> None:
+        if self.ttl_ms is not None and self.ttl_ms <= 0:
+            raise InvalidArgument(
+                f"it is {self.ttl_ms}; give at least a millisecond", field=f"context.{self.type}.ttl_ms"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +46,19 @@ class Retention:
     """How long, and how many."""
 
     ttl_ms: int
+    """Positive, at most LONGEST_TTL_MS."""
     max_examples: int = 0
-    """The oldest go first beyond this; 0 for no limit."""
+    """The oldest living ones go first beyond this; 0 for no limit."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ttl_ms <= LONGEST_TTL_MS:
+            raise InvalidArgument(
+                f"it is {self.ttl_ms} ms; give a millisecond to a hundred years", field="retention.ttl_ms"
+            )
+        if self.max_examples < 0:
+            raise InvalidArgument(
+                f"it is {self.max_examples}; give 0 for no limit, or a positive number", field="retention.max_examples"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,7 @@ class Batch:
     retention: Retention
     context: Sequence[ContextPart] = ()
     idempotency_key: bytes = b""
+    """A batch with the key of an earlier one of the collection, less than a day old, is not stored again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +98,15 @@ class StoredExample:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
+    """Of the living examples of a collection; all 0 where there are none."""
+
     examples: int = 0
     size_bytes: int = 0
+    """Of the examples as the app gave them: it must not learn the size of their context."""
     oldest_ms: int = 0
+    """When the one with the lowest sequence was added."""
     newest_ms: int = 0
+    """When the one with the highest sequence was added."""
     next_expiry_ms: int = 0
 
 
@@ -116,7 +144,7 @@ class Store(Protocol):
 
     def scan(self, scan: Scan) -> Iterator[StoredExample]:
         """Read live examples in order of their sequence. A scan sees the state at its start, less what is revoked,
-        cleared or expires meanwhile."""
+        cleared, evicted or expires meanwhile. The iterator may pass from thread to thread, and be dropped half read."""
         ...
 
     def stats(self, place: Place) -> Stats: ...

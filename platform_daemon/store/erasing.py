@@ -1,0 +1,148 @@
+"""What removes data from the LevelDB store: keys first, then records, then counts.
+
+Functions of the room and the collections concerned; the caller holds the lock of their enclave and the database's gate.
+A context part is found for deletion by the id of its destroyed key, so that revoking a type is one write of the keyring
+however many examples there are, and the tidying (`drop_parts_of`) costs what was lost.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from platform_daemon.store import layout
+from platform_daemon.store.collection import Collection, Room
+from platform_daemon.store.database import PORTION_RECORDS
+from platform_daemon.store.layout import CONTEXT_HEADER, EXAMPLE_OVERHEAD_BYTES, Run
+from platform_daemon.store.scope import NEVER_MS, RECORDS, Selector
+
+log = logging.getLogger(__name__)
+
+
+def clear(collection: Collection, account: int | None, now_ms: int) -> int:
+    """Delete a collection's examples, or one account's; returns how many were alive."""
+    room = collection.room
+    destroyed = room.keyring.destroy(
+        Selector(kinds=RECORDS, enclave=collection.enclave, collection=collection.collection, account=account)
+    )
+    living = delete_runs(collection, 0, NEVER_MS, lambda run: account in (None, run.account), now_ms)
+    if account is None:
+        quarantined = b"q" + layout.example_prefix(collection.enclave, collection.collection)
+        room.database.delete_range(quarantined, layout.after(quarantined))
+    drop_parts_of(room, destroyed)
+    collection.reload(collection.ledger)
+    return living
+
+
+def delete_runs(collection: Collection, from_ms: int, until_ms: int, chosen: Callable[[Run], bool], now_ms: int) -> int:
+    """Delete the examples of chosen runs that expire in this range; returns how many were alive at `now_ms`. The
+    derived counts of the collection are stale afterwards, unless all of the runs had been settled as expired."""
+    living = 0
+    for runs in _grouped(filter(chosen, collection.runs(from_ms, until_ms))):
+        write = collection.room.database.batch()
+        for run in runs:
+            collection.delete_run(write, run)
+            living += run.examples if run.expiry_ms > now_ms else 0
+        ledger = collection.after_runs(collection.ledger, runs)
+        collection.put_ledger(write, ledger)
+        write.write()
+        collection.ledger = ledger
+    return living
+
+
+def remove_enclave(room: Room, enclave: int) -> None:
+    """Delete all that an enclave stored, its collections' ledgers and its sealed artifacts' keys included."""
+    destroyed = room.keyring.destroy(Selector(enclave=enclave))
+    drop_parts_of(room, destroyed)
+    for table in (b"e", b"r", b"c", b"i", b"m", b"qe", b"qc"):
+        prefix = layout.enclave_prefix(table, enclave)
+        room.database.delete_range(prefix, layout.after(prefix))
+
+
+def drop_parts_of(room: Room, key_ids: Iterable[int]) -> None:
+    """Delete the context parts that these destroyed keys sealed, and their index."""
+    database = room.database
+    for key_id in key_ids:
+        prefix = layout.by_key_prefix(key_id)
+        for write, entry in database.in_portions(database.keys(prefix, layout.after(prefix))):
+            _, record = layout.indexed(entry)
+            value = database.get(record)
+            # Under another key it has been sealed anew since, and stays.
+            if value is not None and CONTEXT_HEADER.unpack_from(value)[2] == key_id:
+                write.delete(record)
+            write.delete(entry)
+
+
+def drop_unused_parts(collection: Collection) -> None:
+    """Delete the context parts that lost their last entry to eviction. An account's entries use its snapshots in order,
+    so below the oldest entry only the last snapshot of each account can still be in use."""
+    database = collection.room.database
+    enclave, number = collection.enclave, collection.collection
+    start = layout.example_key(enclave, number, collection.ledger.lowest_sequence)
+    stop = layout.example_key(enclave, number, collection.ledger.next_sequence)
+    oldest = next(iter(database.items(start, stop)), None)
+    lowest = collection.ledger.next_sequence if oldest is None else layout.sequence_of(oldest[0])
+    last: dict[int, tuple[int, list[tuple[bytes, int]]]] = {}
+    write = database.batch()
+    parts = database.items(layout.place_prefix(b"c", enclave, number), layout.context_prefix(enclave, number, lowest))
+    for key, value in parts:
+        _, account, key_id, _ = CONTEXT_HEADER.unpack_from(value)
+        snapshot = layout.context_of(key)[2]
+        previous, records = last.get(account, (snapshot, []))
+        if previous != snapshot:
+            for record, sealed_by in records:
+                write.delete(record)
+                write.delete(layout.by_key(sealed_by, record))
+            records = []
+        last[account] = (snapshot, [*records, (key, key_id)])
+    write.write()
+    collection.evicted = False
+
+
+def quarantine(collection: Collection, key: bytes) -> None:
+    """Set aside a record that failed authentication, and take it out of the counts."""
+    log.error("record %s failed authentication and is set aside", key.hex())
+    database = collection.room.database
+    value = database.get(key)
+    if value is None:
+        return
+    write = database.batch()
+    write.delete(key)
+    write.put(b"q" + key, value)
+    if not key.startswith(b"e"):
+        write.write()
+        return
+    sequence = layout.sequence_of(key)
+    ledger = collection.ledger
+    # The record's own header may be what is damaged, so the run is found by its sequence.
+    for run in collection.runs(0, NEVER_MS):
+        if run.first <= sequence < run.end:
+            size = max(0, len(value) - EXAMPLE_OVERHEAD_BYTES)
+            collection.delete_from_run(write, run, sequence, size)
+            ledger = ledger._replace(examples=ledger.examples - 1, size_bytes=ledger.size_bytes - size)
+            collection.put_ledger(write, ledger)
+    write.write()
+    collection.reload(ledger)
+
+
+def drop_quarantined(room: Room, enclave: int) -> None:
+    """Delete what was set aside and could no longer be opened anyway."""
+    write = room.database.batch()
+    for table, header in ((b"qe", layout.EXAMPLE_HEADER), (b"qc", CONTEXT_HEADER)):
+        prefix = layout.enclave_prefix(table, enclave)
+        for key, value in room.database.items(prefix, layout.after(prefix)):
+            if len(value) < header.size or room.keyring.cipher(header.unpack_from(value)[2]) is None:
+                write.delete(key)
+    write.write()
+
+
+def _grouped(runs: Iterable[Run]) -> Iterator[list[Run]]:
+    """In portions for one write each."""
+    group: list[Run] = []
+    records = 0
+    for run in runs:
+        group.append(run)
+        records += run.examples
+        if records >= PORTION_RECORDS:
+            yield group
+            group, records = [], 0
+    if group:
+        yield group

@@ -1,0 +1,262 @@
+"""The example store on disk: LevelDB for sealed records, a keyring beside it for the keys.
+
+    folder.py      who holds the folder, and whether it is whole
+    keyring.py     data keys; destroying them is what deletes        (master_key, scope, atomic_file)
+    layout.py      records, byte by byte                             (sealing, database)
+    collection.py  adding, counting, evicting
+    scanning.py    reading
+    erasing.py     clearing, removing, sweeping                      (journal: erasures survive a crash half way)
+    rekeying.py    shortening, narrowing                             (features)
+
+Here is the order of things: each call passes the database's gate, so that closing can wait for it, then takes the
+lock of its enclave, so that one tenant's erasure holds up no other. Locks nest in that order, and the keyring's own
+comes last.
+"""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from context.clock import Clock
+from platform_daemon.store import erasing, layout, rekeying
+from platform_daemon.store.atomic_file import Disk, LocalDisk
+from platform_daemon.store.collection import Collection, Room
+from platform_daemon.store.database import Database
+from platform_daemon.store.folder import StoreFolder
+from platform_daemon.store.journal import Clear, Erasure, Journal, Narrow, Remove, Shorten
+from platform_daemon.store.keyring import Keyring
+from platform_daemon.store.master_key import MasterKey
+from platform_daemon.store.scanning import Scanner
+from platform_daemon.store.scope import RECORDS, Kind, Scope, Selector
+from platform_daemon.store.store import Added, Batch, Place, Scan, Stats, StoredExample, Swept
+
+
+class LevelDBStore:
+    """A `Store` in a folder. `keyring` also seals what an enclave keeps outside the database."""
+
+    def __init__(
+        self, folder: StoreFolder, database: Database, keyring: Keyring, clock: Clock, random: Callable[[int], bytes]
+    ) -> None:
+        """Private: use `open`."""
+        self.keyring = keyring
+        self._folder = folder
+        self._database = database
+        self._clock = clock
+        self._room = Room(database, keyring, random)
+        self._journal = Journal(database)
+        self._registry = threading.Lock()
+        self._locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
+        self._collections: dict[tuple[int, int], Collection] = {}
+        self._dead_keys: dict[int, set[int]] = defaultdict(set)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        clock: Clock,
+        random: Callable[[int], bytes] = os.urandom,
+        *,
+        master_key: Path | None = None,
+        disk: Disk | None = None,
+    ) -> "LevelDBStore":
+        """Open the store in `folder`, or make one where there is nothing yet. `master_key` may live elsewhere.
+
+        Raises Unavailable when the folder is in use, FailedPrecondition when its format is unknown or the master key
+        exposed, DataLoss when anything is missing or damaged."""
+        disk = disk or LocalDisk()
+        held = StoreFolder(folder, disk)
+        try:
+            key_path = master_key or held.master_key
+
+            def make() -> None:
+                exists = key_path.exists()
+                master = MasterKey.load(key_path, random) if exists else MasterKey.provision(key_path, disk, random)
+                Keyring.provision(held.keyring, master, disk=disk, random=random)
+                Database.create(held.database)
+
+            held.provision(make)
+            keyring = Keyring.load(held.keyring, MasterKey.load(key_path, random), disk=disk, random=random)
+            store = cls(held, Database(held.database), keyring, clock, random)
+        except BaseException:
+            held.release()
+            raise
+        try:
+            store._recover()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def add(self, batch: Batch) -> Added:
+        place = batch.place
+        with self._database, self._lock(place.enclave):
+            return self._collection(place.enclave, place.collection).add(batch, self._clock.now_ms())
+
+    def scan(self, scan: Scan) -> Iterator[StoredExample]:
+        place = scan.place
+        with self._hold(place.enclave):
+            collection = self._known(place)
+            bounds = (
+                (1, 1) if collection is None else (collection.ledger.lowest_sequence, collection.ledger.next_sequence)
+            )
+        if scan.up_to_sequence is not None:
+            bounds = (bounds[0], min(bounds[1], scan.up_to_sequence + 1))
+        hold, quarantine = partial(self._hold, place.enclave), partial(self._quarantine, place)
+        return Scanner(self._room, scan, self._clock.now_ms, hold, quarantine, bounds).examples()
+
+    def stats(self, place: Place) -> Stats:
+        with self._hold(place.enclave):
+            collection = self._known(place)
+            return Stats() if collection is None else collection.stats(self._clock.now_ms())
+
+    def shorten(self, place: Place, ttl_ms: int) -> None:
+        erasure = Shorten(place.enclave, place.collection, ttl_ms)
+        with self._hold(place.enclave), self._journal.entered(erasure):
+            self._carry_out(erasure)
+
+    def clear(self, place: Place, account: int | None = None) -> int:
+        erasure = Clear(place.enclave, place.collection, account)
+        with self._hold(place.enclave), self._journal.entered(erasure):
+            return self._carry_out(erasure)
+
+    def revoke(self, enclave: int, context_type: str, keep_features: frozenset[str] = frozenset()) -> None:
+        with self._hold(enclave):
+            if keep_features:
+                erasure = Narrow(enclave, context_type, tuple(sorted(keep_features)))
+                with self._journal.entered(erasure):
+                    self._carry_out(erasure)
+                return
+            parts = frozenset({context_type})
+            self._destroy(Selector(kinds=frozenset({Kind.CONTEXT}), enclave=enclave, parts=parts))
+
+    def remove_enclave(self, enclave: int) -> None:
+        with self._hold(enclave), self._journal.entered(Remove(enclave)):
+            self._carry_out(Remove(enclave))
+
+    def sweep(self) -> Swept:
+        now_ms = self._clock.now_ms()
+        keys = self._destroy(Selector(kinds=RECORDS, ended_by_ms=now_ms))
+        with self._registry:
+            enclaves = {enclave for enclave, _ in self._collections} | set(self._dead_keys)
+        examples = 0
+        for enclave in enclaves:
+            with self._hold(enclave):
+                examples += self._sweep_enclave(enclave, now_ms)
+        self._forget_receipts(now_ms)
+        return Swept(examples, keys)
+
+    def close(self) -> None:
+        self._database.close()
+        self.keyring.forget()
+        self._folder.release()
+
+    def _lock(self, enclave: int) -> threading.RLock:
+        with self._registry:
+            return self._locks[enclave]
+
+    @contextmanager
+    def _hold(self, enclave: int) -> Iterator[None]:
+        with self._database, self._lock(enclave):
+            yield
+
+    def _known(self, place: Place) -> Collection | None:
+        return self._collections.get((place.enclave, place.collection))
+
+    def _collection(self, enclave: int, number: int) -> Collection:
+        collection = self._collections.get((enclave, number))
+        if collection is None:
+            collection = Collection(self._room, enclave, number)
+            with self._registry:
+                self._collections[enclave, number] = collection
+        return collection
+
+    def _collections_of(self, enclave: int) -> list[Collection]:
+        with self._registry:
+            return [collection for collection in self._collections.values() if collection.enclave == enclave]
+
+    def _destroy(self, selector: Selector) -> int:
+        destroyed = self.keyring.destroy(selector)
+        self._note_dead(destroyed)
+        return len(destroyed)
+
+    def _note_dead(self, keys: dict[int, Scope]) -> None:
+        """Have the next sweep delete the context parts of these keys."""
+        with self._registry:
+            for key_id, scope in keys.items():
+                if scope.kind is Kind.CONTEXT:
+                    self._dead_keys[scope.enclave].add(key_id)
+
+    def _carry_out(self, erasure: Erasure) -> int:
+        """With the enclave held. Returns how many living examples it deleted."""
+        now_ms = self._clock.now_ms()
+        match erasure:
+            case Clear(enclave, number, account):
+                return erasing.clear(self._collection(enclave, number), account, now_ms)
+            case Shorten(enclave, number, ttl_ms):
+                rekeying.shorten(self._collection(enclave, number), ttl_ms, now_ms)
+            case Narrow(enclave, context_type, keep_features):
+                rekeying.narrow(self._room, enclave, context_type, frozenset(keep_features))
+            case Remove(enclave):
+                erasing.remove_enclave(self._room, enclave)
+                with self._registry:
+                    for key in [key for key in self._collections if key[0] == enclave]:
+                        del self._collections[key]
+        return 0
+
+    def _quarantine(self, place: Place, key: bytes) -> None:
+        with self._hold(place.enclave):
+            erasing.quarantine(self._collection(place.enclave, place.collection), key)
+
+    def _sweep_enclave(self, enclave: int, now_ms: int) -> int:
+        examples = 0
+        for collection in self._collections_of(enclave):
+            collection.settle(now_ms)
+            stored = collection.ledger.examples
+            if stored > collection.live:
+                erasing.delete_runs(collection, 0, now_ms + 1, lambda run: True, now_ms)
+                examples += stored - collection.ledger.examples
+            if collection.evicted:
+                erasing.drop_unused_parts(collection)
+        with self._registry:
+            dead = self._dead_keys.pop(enclave, set())
+        erasing.drop_parts_of(self._room, dead)
+        erasing.drop_quarantined(self._room, enclave)
+        return examples
+
+    def _forget_receipts(self, now_ms: int) -> None:
+        with self._database:
+            for key in self._database.keys(*layout.receipts_expired_by(now_ms)):
+                receipt = layout.expired_receipt(key)
+                with self._lock(layout.enclave_of(receipt)):
+                    known = self._database.get(receipt)
+                    write = self._database.batch()
+                    if known is not None and layout.RECEIPT.unpack(known)[0] <= now_ms:
+                        write.delete(receipt)
+                    write.delete(key)
+                    write.write()
+
+    def _recover(self) -> None:
+        """Read the ledgers, finish erasures that a killed process began, and find context parts without a key."""
+        with self._database:
+            for key, value in self._database.items(b"m", layout.after(b"m")):
+                enclave, number, ledger = layout.ledger_of(key, value)
+                self._collection(enclave, number).reload(ledger)
+            for key, erasure in self._journal.pending():
+                if isinstance(erasure, Shorten):
+                    self._collection(erasure.enclave, erasure.collection).half_rekeyed = True
+                self._carry_out(erasure)
+                self._journal.strike_out(key)
+            self._find_dead_keys()
+
+    def _find_dead_keys(self) -> None:
+        """Skip from key to key through the index, not from part to part."""
+        start = b"k"
+        while (entry := next(self._database.keys(start, layout.after(b"k")), None)) is not None:
+            key_id, record = layout.indexed(entry)
+            if self.keyring.cipher(key_id) is None:
+                self._dead_keys[layout.enclave_of(record)].add(key_id)
+            start = layout.after(layout.by_key_prefix(key_id))
