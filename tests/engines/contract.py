@@ -167,7 +167,7 @@ class EngineContract:
         assert infer({"x": X[:2]})["score"].shape == (2,)
 
     def test_a_fixed_batch_is_kept(self, model: Model) -> None:
-        with pytest.raises(BadInput, match="'(x|label)'"):
+        with pytest.raises(BadInput, match=r"'(x|label)'"):
             model.runner("train")({"x": X[: BATCH - 1], "label": LABEL[: BATCH - 1]})
 
     @pytest.mark.parametrize("graph_bytes", [b"", b"not a graph", bytes(64)])

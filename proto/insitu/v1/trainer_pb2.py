@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from insitu.v1 import worker_pb2 as insitu_dot_v1_dot_worker__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17insitu/v1/trainer.proto\x12\tinsitu.v1\x1a\x16insitu/v1/worker.proto\"\xe9\x01\n\x0eTrainerCommand\x12$\n\x05start\x18\x01 \x01(\x0b\x32\x13.insitu.v1.StartRunH\x00\x12+\n\x08\x65xamples\x18\x02 \x01(\x0b\x32\x17.insitu.v1.ExampleChunkH\x00\x12)\n\x05\x62\x65gin\x18\x03 \x01(\x0b\x32\x18.insitu.v1.BeginTrainingH\x00\x12(\n\x07suspend\x18\x04 \x01(\x0b\x32\x15.insitu.v1.SuspendRunH\x00\x12$\n\x05\x61\x62ort\x18\x05 \x01(\x0b\x32\x13.insitu.v1.AbortRunH\x00\x42\t\n\x07\x63ommand\"W\n\x08StartRun\x12\x0c\n\x04plan\x18\x01 \x01(\x0c\x12\x12\n\nparameters\x18\x02 \x01(\x0c\x12)\n\ncheckpoint\x18\x03 \x01(\x0b\x32\x15.insitu.v1.Checkpoint\":\n\x0c\x45xampleChunk\x12*\n\x08\x65xamples\x18\x01 \x03(\x0b\x32\x18.insitu.v1.StoredExample\"j\n\rStoredExample\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0f\n\x07\x65xample\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63ontext\x18\x03 \x01(\r\x12\x10\n\x08held_out\x18\x04 \x01(\x08\x12\x13\n\x0bnew_context\x18\x05 \x01(\x0c\"\x0f\n\rBeginTraining\"\x0c\n\nSuspendRun\"\n\n\x08\x41\x62ortRun\"\x9a\x02\n\rTrainerReport\x12*\n\x08progress\x18\x01 \x01(\x0b\x32\x16.insitu.v1.RunProgressH\x00\x12+\n\ncheckpoint\x18\x02 \x01(\x0b\x32\x15.insitu.v1.CheckpointH\x00\x12*\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x16.insitu.v1.RunFinishedH\x00\x12&\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x15.insitu.v1.ChildErrorH\x00\x12$\n\x05ready\x18\x05 \x01(\x0b\x32\x13.insitu.v1.RunReadyH\x00\x12,\n\tsuspended\x18\x06 \x01(\x0b\x32\x17.insitu.v1.RunSuspendedH\x00\x42\x08\n\x06report\"K\n\x08RunReady\x12\x10\n\x08\x65xamples\x18\x01 \x01(\x03\x12\x18\n\x10holdout_examples\x18\x02 \x01(\x03\x12\x13\n\x0btotal_steps\x18\x03 \x01(\x03\"R\n\x0bRunProgress\x12\x0c\n\x04step\x18\x01 \x01(\x03\x12\x13\n\x0btotal_steps\x18\x02 \x01(\x03\x12\x0c\n\x04loss\x18\x03 \x01(\x01\x12\x12\n\nevaluating\x18\x04 \x01(\x08\"\x82\x01\n\nCheckpoint\x12\x12\n\nparameters\x18\x01 \x01(\x0c\x12\x17\n\x0foptimizer_state\x18\x02 \x01(\x0c\x12\x0c\n\x04step\x18\x03 \x01(\x03\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\x12\x12\n\nepoch_step\x18\x05 \x01(\x03\x12\x16\n\x0elast_order_key\x18\x06 \x01(\x04\"\x0e\n\x0cRunSuspended\"\xb7\x01\n\x0bRunFinished\x12\x12\n\nparameters\x18\x01 \x01(\x0c\x12\r\n\x05steps\x18\x02 \x01(\x03\x12\x0c\n\x04loss\x18\x03 \x01(\x01\x12\x10\n\x08\x65xamples\x18\x04 \x01(\x03\x12\x18\n\x10holdout_examples\x18\x05 \x01(\x03\x12(\n\x07metrics\x18\x06 \x03(\x0b\x32\x17.insitu.v1.MetricValues\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x07 \x01(\x08\x12\x0f\n\x07verdict\x18\x08 \x01(\t\";\n\x0cMetricValues\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17insitu/v1/trainer.proto\x12\tinsitu.v1\x1a\x16insitu/v1/worker.proto\"\xe9\x01\n\x0eTrainerCommand\x12$\n\x05start\x18\x01 \x01(\x0b\x32\x13.insitu.v1.StartRunH\x00\x12+\n\x08\x65xamples\x18\x02 \x01(\x0b\x32\x17.insitu.v1.ExampleChunkH\x00\x12)\n\x05\x62\x65gin\x18\x03 \x01(\x0b\x32\x18.insitu.v1.BeginTrainingH\x00\x12(\n\x07suspend\x18\x04 \x01(\x0b\x32\x15.insitu.v1.SuspendRunH\x00\x12$\n\x05\x61\x62ort\x18\x05 \x01(\x0b\x32\x13.insitu.v1.AbortRunH\x00\x42\t\n\x07\x63ommand\"p\n\x08StartRun\x12\x0c\n\x04plan\x18\x01 \x01(\x0c\x12\x12\n\nparameters\x18\x02 \x01(\x0c\x12)\n\ncheckpoint\x18\x03 \x01(\x0b\x32\x15.insitu.v1.Checkpoint\x12\x17\n\x0flive_parameters\x18\x04 \x01(\x0c\":\n\x0c\x45xampleChunk\x12*\n\x08\x65xamples\x18\x01 \x03(\x0b\x32\x18.insitu.v1.StoredExample\"j\n\rStoredExample\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0f\n\x07\x65xample\x18\x02 \x01(\x0c\x12\x0f\n\x07\x63ontext\x18\x03 \x01(\r\x12\x10\n\x08held_out\x18\x04 \x01(\x08\x12\x13\n\x0bnew_context\x18\x05 \x01(\x0c\"\x0f\n\rBeginTraining\"\x0c\n\nSuspendRun\"\n\n\x08\x41\x62ortRun\"\x9a\x02\n\rTrainerReport\x12*\n\x08progress\x18\x01 \x01(\x0b\x32\x16.insitu.v1.RunProgressH\x00\x12+\n\ncheckpoint\x18\x02 \x01(\x0b\x32\x15.insitu.v1.CheckpointH\x00\x12*\n\x08\x66inished\x18\x03 \x01(\x0b\x32\x16.insitu.v1.RunFinishedH\x00\x12&\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x15.insitu.v1.ChildErrorH\x00\x12$\n\x05ready\x18\x05 \x01(\x0b\x32\x13.insitu.v1.RunReadyH\x00\x12,\n\tsuspended\x18\x06 \x01(\x0b\x32\x17.insitu.v1.RunSuspendedH\x00\x42\x08\n\x06report\"K\n\x08RunReady\x12\x10\n\x08\x65xamples\x18\x01 \x01(\x03\x12\x18\n\x10holdout_examples\x18\x02 \x01(\x03\x12\x13\n\x0btotal_steps\x18\x03 \x01(\x03\"R\n\x0bRunProgress\x12\x0c\n\x04step\x18\x01 \x01(\x03\x12\x13\n\x0btotal_steps\x18\x02 \x01(\x03\x12\x0c\n\x04loss\x18\x03 \x01(\x01\x12\x12\n\nevaluating\x18\x04 \x01(\x08\"\x82\x01\n\nCheckpoint\x12\x12\n\nparameters\x18\x01 \x01(\x0c\x12\x17\n\x0foptimizer_state\x18\x02 \x01(\x0c\x12\x0c\n\x04step\x18\x03 \x01(\x03\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\x12\x12\n\nepoch_step\x18\x05 \x01(\x03\x12\x16\n\x0elast_order_key\x18\x06 \x01(\x04\"\x0e\n\x0cRunSuspended\"\xb7\x01\n\x0bRunFinished\x12\x12\n\nparameters\x18\x01 \x01(\x0c\x12\r\n\x05steps\x18\x02 \x01(\x03\x12\x0c\n\x04loss\x18\x03 \x01(\x01\x12\x10\n\x08\x65xamples\x18\x04 \x01(\x03\x12\x18\n\x10holdout_examples\x18\x05 \x01(\x03\x12(\n\x07metrics\x18\x06 \x03(\x0b\x32\x17.insitu.v1.MetricValues\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x07 \x01(\x08\x12\x0f\n\x07verdict\x18\x08 \x01(\t\";\n\x0cMetricValues\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,29 +35,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAINERCOMMAND']._serialized_start=63
   _globals['_TRAINERCOMMAND']._serialized_end=296
   _globals['_STARTRUN']._serialized_start=298
-  _globals['_STARTRUN']._serialized_end=385
-  _globals['_EXAMPLECHUNK']._serialized_start=387
-  _globals['_EXAMPLECHUNK']._serialized_end=445
-  _globals['_STOREDEXAMPLE']._serialized_start=447
-  _globals['_STOREDEXAMPLE']._serialized_end=553
-  _globals['_BEGINTRAINING']._serialized_start=555
-  _globals['_BEGINTRAINING']._serialized_end=570
-  _globals['_SUSPENDRUN']._serialized_start=572
-  _globals['_SUSPENDRUN']._serialized_end=584
-  _globals['_ABORTRUN']._serialized_start=586
-  _globals['_ABORTRUN']._serialized_end=596
-  _globals['_TRAINERREPORT']._serialized_start=599
-  _globals['_TRAINERREPORT']._serialized_end=881
-  _globals['_RUNREADY']._serialized_start=883
-  _globals['_RUNREADY']._serialized_end=958
-  _globals['_RUNPROGRESS']._serialized_start=960
-  _globals['_RUNPROGRESS']._serialized_end=1042
-  _globals['_CHECKPOINT']._serialized_start=1045
-  _globals['_CHECKPOINT']._serialized_end=1175
-  _globals['_RUNSUSPENDED']._serialized_start=1177
-  _globals['_RUNSUSPENDED']._serialized_end=1191
-  _globals['_RUNFINISHED']._serialized_start=1194
-  _globals['_RUNFINISHED']._serialized_end=1377
-  _globals['_METRICVALUES']._serialized_start=1379
-  _globals['_METRICVALUES']._serialized_end=1438
+  _globals['_STARTRUN']._serialized_end=410
+  _globals['_EXAMPLECHUNK']._serialized_start=412
+  _globals['_EXAMPLECHUNK']._serialized_end=470
+  _globals['_STOREDEXAMPLE']._serialized_start=472
+  _globals['_STOREDEXAMPLE']._serialized_end=578
+  _globals['_BEGINTRAINING']._serialized_start=580
+  _globals['_BEGINTRAINING']._serialized_end=595
+  _globals['_SUSPENDRUN']._serialized_start=597
+  _globals['_SUSPENDRUN']._serialized_end=609
+  _globals['_ABORTRUN']._serialized_start=611
+  _globals['_ABORTRUN']._serialized_end=621
+  _globals['_TRAINERREPORT']._serialized_start=624
+  _globals['_TRAINERREPORT']._serialized_end=906
+  _globals['_RUNREADY']._serialized_start=908
+  _globals['_RUNREADY']._serialized_end=983
+  _globals['_RUNPROGRESS']._serialized_start=985
+  _globals['_RUNPROGRESS']._serialized_end=1067
+  _globals['_CHECKPOINT']._serialized_start=1070
+  _globals['_CHECKPOINT']._serialized_end=1200
+  _globals['_RUNSUSPENDED']._serialized_start=1202
+  _globals['_RUNSUSPENDED']._serialized_end=1216
+  _globals['_RUNFINISHED']._serialized_start=1219
+  _globals['_RUNFINISHED']._serialized_end=1402
+  _globals['_METRICVALUES']._serialized_start=1404
+  _globals['_METRICVALUES']._serialized_end=1463
 # @@protoc_insertion_point(module_scope)

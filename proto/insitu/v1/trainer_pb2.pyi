@@ -22,14 +22,16 @@ class TrainerCommand(_message.Message):
     def __init__(self, start: _Optional[_Union[StartRun, _Mapping]] = ..., examples: _Optional[_Union[ExampleChunk, _Mapping]] = ..., begin: _Optional[_Union[BeginTraining, _Mapping]] = ..., suspend: _Optional[_Union[SuspendRun, _Mapping]] = ..., abort: _Optional[_Union[AbortRun, _Mapping]] = ...) -> None: ...
 
 class StartRun(_message.Message):
-    __slots__ = ("plan", "parameters", "checkpoint")
+    __slots__ = ("plan", "parameters", "checkpoint", "live_parameters")
     PLAN_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    LIVE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     plan: bytes
     parameters: bytes
     checkpoint: Checkpoint
-    def __init__(self, plan: _Optional[bytes] = ..., parameters: _Optional[bytes] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ...) -> None: ...
+    live_parameters: bytes
+    def __init__(self, plan: _Optional[bytes] = ..., parameters: _Optional[bytes] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ..., live_parameters: _Optional[bytes] = ...) -> None: ...
 
 class ExampleChunk(_message.Message):
     __slots__ = ("examples",)

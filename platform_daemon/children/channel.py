@@ -1,0 +1,146 @@
+"""The primary's end of a child's channel, on the event loop."""
+
+import asyncio
+import socket
+from collections import deque
+
+from platform_daemon.children.framing import HEADER, MAX_FRAME_BYTES, SMALL_BYTES, FramingError, check_size
+
+_UNREAD_BYTES = 4 << 20
+"""So much may wait for `receive` before reading from the socket pauses."""
+
+
+class ChannelClosed(Exception):
+    """Nothing more can be sent or received: the child ended, or sent what is no frame."""
+
+
+class ChildChannel(asyncio.Protocol):
+    """Frames in and out. Belongs to the event loop; one task receives, any number send.
+
+    Frames are cut in the protocol's callback, not by asyncio's streams, which cost two wake-ups a frame.
+    """
+
+    def __init__(self, max_frame_bytes: int) -> None:
+        self._max_frame_bytes = max_frame_bytes
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._frames: deque[bytes] = deque()
+        self._unread_bytes = 0
+        self._reading = True
+        self._waiter: asyncio.Future[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._ended: str | None = None
+
+    @classmethod
+    async def open(cls, connection: socket.socket, max_frame_bytes: int = MAX_FRAME_BYTES) -> "ChildChannel":
+        """Take over a connected socket."""
+        connection.setblocking(False)
+        loop = asyncio.get_running_loop()
+        _, channel = await loop.create_connection(lambda: cls(max_frame_bytes), sock=connection)
+        return channel
+
+    async def send_bytes(self, content: bytes) -> None:
+        """Send bytes outside any frame: the secret that comes first. Raises ChannelClosed."""
+        self._write(content)
+        await self._drain()
+
+    async def send(self, content: bytes) -> None:
+        """Send one frame; waits while the child does not read.
+
+        Raises:
+            ChannelClosed: the child is gone.
+            FramingError: the frame is too long.
+        """
+        check_size(len(content), self._max_frame_bytes)
+        header = HEADER.pack(len(content))
+        if len(content) <= SMALL_BYTES:
+            self._write(header + content)
+        else:
+            self._write(header)
+            self._write(content)
+        if not self._writable.is_set():
+            await self._drain()
+
+    async def receive(self) -> bytes:
+        """The next frame. Raises ChannelClosed once all frames that came whole have been read."""
+        while not self._frames:
+            if self._ended is not None:
+                raise ChannelClosed(self._ended)
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        frame = self._frames.popleft()
+        self._unread_bytes -= len(frame)
+        if not self._reading and self._unread_bytes < _UNREAD_BYTES and self._transport is not None:
+            self._reading = True
+            self._transport.resume_reading()
+        return frame
+
+    def close(self) -> None:
+        """Close at once; the child sees its end and exits. Repeatable."""
+        self._end("the channel was closed")
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write(self, content: bytes) -> None:
+        if self._ended is not None or self._transport is None:
+            raise ChannelClosed(self._ended or "the channel is not open")
+        self._transport.write(content)
+
+    async def _drain(self) -> None:
+        await self._writable.wait()
+        if self._ended is not None:
+            raise ChannelClosed(self._ended)
+
+    def _end(self, why: str) -> None:
+        if self._ended is None:
+            self._ended = why
+        self._buffer.clear()
+        self._writable.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            self._cut_frames()
+        except FramingError as error:
+            self.close()
+            self._ended = str(error)
+            return
+        if self._frames:
+            self._wake()
+        if self._unread_bytes >= _UNREAD_BYTES and self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _cut_frames(self) -> None:
+        buffer, start = self._buffer, 0
+        while len(buffer) - start >= HEADER.size:
+            (size,) = HEADER.unpack_from(buffer, start)
+            check_size(size, self._max_frame_bytes)
+            end = start + HEADER.size + size
+            if end > len(buffer):
+                break
+            self._frames.append(bytes(buffer[start + HEADER.size : end]))
+            self._unread_bytes += size
+            start = end
+        del buffer[:start]
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end("the process ended" if error is None else f"the channel broke: {error}")
