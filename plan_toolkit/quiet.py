@@ -1,0 +1,36 @@
+"""Imports TensorFlow, and runs it, without its log lines on the author's terminal."""
+
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Sends what native code writes to standard error into a scratch file while the block runs.
+
+    TensorFlow's compiler logs past every switch that Python has, so the descriptor itself is turned; the whole process
+    is affected, other threads' standard error too. Standard output stays as it is. Nests.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
+    levels = [logger.level for logger in loggers]
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as scratch, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            os.dup2(scratch.fileno(), 2)
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
