@@ -19,6 +19,7 @@ PUT = Method("Artifacts", "Put", wire.PutArtifactRequest, wire.PutArtifactRespon
 
 PIECE_BYTES = 1024 * 1024
 _MOST_CORRECTIONS = 8
+_LONGEST_LABEL = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class ArtifactUploader:
         return PlanReference(artifact.uri, self, artifact)
 
     def upload(self, artifact: LocalArtifact) -> None:
-        """Send the bytes, unless the daemon holds them; go on where an earlier upload, or another process's, stopped."""
+        """Send the bytes, unless the daemon holds them. Goes on where an earlier upload stopped."""
         if not self._is_missing(artifact):
             return
         data = artifact.read()
@@ -99,7 +100,7 @@ def _piece(artifact: LocalArtifact, data: bytes, offset: int) -> wire.PutArtifac
 def _right_offset(error: InvalidArgument) -> int:
     """Where the daemon wants the upload to go on, which its message ends with. Raises what is no such answer."""
     numbers = re.findall(r"\d+", error.message)
-    if error.field != "offset_bytes" or not numbers:
+    if error.reason != "WRONG_OFFSET" or not numbers:
         raise error
     return int(numbers[-1])
 
@@ -118,7 +119,13 @@ def _describe(plan: PlanSource, assets: Path | None) -> LocalArtifact:
     digest = hashlib.sha256(_read(path)).hexdigest()
     if fragment and fragment != f"sha256={digest}":
         raise DataLoss(f"{path} has the digest sha256={digest}, not {fragment}; fetch the file again")
-    return LocalArtifact(f"{scheme}:{quote(path.name)}#sha256={digest}", digest, lambda: _read(path))
+    return LocalArtifact(f"{scheme}:{_label(path)}#sha256={digest}", digest, lambda: _read(path))
+
+
+def _label(path: Path) -> str:
+    """The file's name as a URI can carry it. For people: the digest is what counts."""
+    label = quote(path.name)
+    return label if len(label) <= _LONGEST_LABEL else "plan"
 
 
 def _asset(name: str, assets: Path | None) -> Path:

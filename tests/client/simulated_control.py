@@ -63,7 +63,7 @@ class Control:
         app = self._state.app(request.package)
         type, _, feature = request.scope.partition(".")
         if type not in CONTEXT_TYPES:
-            raise NotFound(f"there is no context type {type!r}; use one of {sorted(CONTEXT_TYPES)}", field="scope")
+            raise InvalidArgument(f"there is no type {type!r}; use one of {sorted(CONTEXT_TYPES)}", field="scope")
         features = frozenset({feature}) if feature else CONTEXT_TYPES[type]
         before = app.grants.get(type, frozenset())
         app.grants[type] = before | features if request.granted else before - features

@@ -1,0 +1,66 @@
+"""`insitu daemon`: run the daemon, and see how it does."""
+
+from pathlib import Path
+
+import click
+
+from insitu_cli import output, owner
+
+
+@click.group()
+def command() -> None:
+    """Run the daemon and see what runs."""
+
+
+@command.command()
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Configuration file (TOML).")
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder for all of this device.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="How much to log.")
+@click.pass_context
+def run(ctx: click.Context, config: Path | None, home: Path | None, log_level: str | None) -> None:
+    """Run the daemon in the foreground until it is told to stop (Ctrl-C, SIGTERM).
+
+    \b
+    Example: INSITU_HOME=/tmp/device insitu daemon run --log-level debug
+    """
+    from platform_daemon.__main__ import main
+
+    flags = {"--config": config, "--home": home, "--log-level": log_level}
+    argv = [part for flag, value in flags.items() if value is not None for part in (flag, str(value))]
+    ctx.exit(main(argv))
+
+
+@command.command()
+@output.json_option
+def status(as_json: bool) -> None:
+    """Show what runs, and which protections this machine lacks.
+
+    \b
+    Example: insitu daemon status --json
+    """
+    with owner.connect() as control:
+        found = control.status()
+    if as_json:
+        output.print_json(output.plain(found))
+        return
+    output.print_facts(
+        [
+            ("version", found.version),
+            ("process", found.pid),
+            ("started", output.when(found.started_ms)),
+            ("socket", found.socket),
+            ("state", found.state_folder),
+            ("apps", found.apps),
+            ("sessions", found.open_sessions),
+            ("connections", found.connections),
+            ("examples", found.examples),
+            ("predictions", found.predictions),
+        ]
+    )
+    for protection in found.missing_protections:
+        click.echo(f"missing: {protection}")
+    output.print_table(
+        ("process", "pid", "for", "started", "restarts"),
+        [(p.role, p.pid, p.package or "all", output.when(p.started_ms), p.restarts) for p in found.processes],
+        empty="no worker or trainer runs",
+    )
