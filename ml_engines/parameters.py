@@ -43,7 +43,7 @@ def dump_parameters(arrays: Arrays, types: Mapping[str, TensorType]) -> bytes:
         BadParameters: another set of tensors than `types`.
     """
     check_parameters(arrays, types)
-    return save({name: np.ascontiguousarray(arrays[name]) for name in types})
+    return save({name: np.asarray(arrays[name], order="C") for name in types})
 
 
 def check_parameters(arrays: Arrays, types: Mapping[str, TensorType]) -> None:

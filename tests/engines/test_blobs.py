@@ -38,6 +38,14 @@ def test_tensors_return_as_they_were(array: NDArray[Any]) -> None:
     assert back.tobytes() == array.tobytes()
 
 
+def test_a_scalar_parameter_returns_as_a_scalar() -> None:
+    """An optimizer's count of steps is one."""
+    types = {"iteration": TensorType((), np.dtype(np.int64))}
+    back = load_parameters(dump_parameters({"iteration": np.array(7)}, types), types)
+    assert back["iteration"].shape == ()
+    assert back["iteration"] == 7
+
+
 def test_bytes_and_foreign_types() -> None:
     words = np.array([[b"a", b"bc"]], dtype=object)
     assert from_tensor(to_tensor("t", words)).tolist() == words.tolist()
