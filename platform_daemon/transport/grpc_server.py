@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
@@ -70,7 +71,7 @@ class GrpcServer:
         for service, handlers in self._handlers().items():
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         await self._add_standard_services(server)
-        server.add_insecure_port(f"unix:{self._endpoint}")
+        server.add_insecure_port(f"unix:{quote(str(self._endpoint))}")  # an address is a URI
         await server.start()
         self._server = server
 
