@@ -20,6 +20,8 @@ _INTEGERS = frozenset({int, bool})
 _NUMBERS = frozenset({int, bool, float})
 _TEXT = frozenset({str, bytes})
 _SCALARS = _NUMBERS | _TEXT
+_SEQUENCES = frozenset({list, tuple, range})
+_MOST_LEVELS = 32
 _ADVICE = "give a bool, int, float, str, bytes, a sequence of one of them or an array"
 
 
@@ -63,6 +65,14 @@ def _fill(feature: Feature, value: Value) -> None:
 
 def _fill_sequence(feature: Feature, values: Sequence[Value]) -> None:
     kinds = set(map(type, values))
+    levels = 0
+    while kinds and kinds <= _SEQUENCES:
+        # One level at a time: the usual nested lists need no recursion.
+        values = [part for row in values for part in row]
+        kinds = set(map(type, values))
+        levels += 1
+        if levels > _MOST_LEVELS:
+            raise ValueError(f"it nests more than {_MOST_LEVELS} levels")
     if not kinds <= _SCALARS:
         values = list(_flattened(values))
         kinds = set(map(type, values))
@@ -97,7 +107,10 @@ def _flattened(value: Value) -> Iterator[Value]:
         yield value
     elif _is_array(value):
         _array_kind(value)
-        yield from value.ravel().tolist()
+        if value.ndim:
+            yield from _flattened(value.ravel().tolist())
+        else:
+            yield value.item()
     elif isinstance(value, list | tuple | range):
         for part in value:
             yield from _flattened(part)

@@ -16,17 +16,19 @@ from cryptography.x509.oid import NameOID
 
 from client_lib.credentials import Credentials
 from client_lib.errors import CredentialsError, InvalidArgument
+from client_lib.names import PACKAGE_RULE, is_package
 from insitu.v1.access_pb2 import PackageToken, TokenPurpose, TokenStatement
 
 _TOKEN_DOMAIN = b"insitu package token v1\0"
-_LONGEST_COMMON_NAME = 64
-"""RFC 5280, appendix A.1: ub-common-name."""
 
 
 def new_credentials(package: str, context: Iterable[str] = (), assets: str | None = None) -> Credentials:
-    """Make an app's API key, Ed25519 key pair and certificate request (RFC 2986)."""
-    if not 0 < len(package) <= _LONGEST_COMMON_NAME:
-        raise InvalidArgument(f"a package name has 1 to {_LONGEST_COMMON_NAME} characters", field="package")
+    """Make an app's API key, Ed25519 key pair and certificate request (RFC 2986).
+
+    Raises InvalidArgument for what is no package name.
+    """
+    if not is_package(package):
+        raise InvalidArgument(f"{package[:80]!r} is no package name; {PACKAGE_RULE}", field="package")
     key = Ed25519PrivateKey.generate()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, package)])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, None)

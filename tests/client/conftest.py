@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.client.devices import DAEMONS, Device, simulated
+from tests.client.devices import CHOSEN, DAEMONS, Device, simulated
 from tests.client.simulator import SimulatedDaemon
 
 
-@pytest.fixture(params=sorted(DAEMONS))
+@pytest.fixture(params=CHOSEN)
 def device(request: pytest.FixtureRequest) -> Iterator[Device]:
     with DAEMONS[request.param]() as daemon:
         yield Device(daemon)

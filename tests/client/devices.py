@@ -3,6 +3,7 @@
 Tests act as apps and as the device's owner through the two sockets alone, so that any daemon serves them.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,11 +23,10 @@ from tests.client.simulator import SimulatedDaemon
 class Daemon(Protocol):
     home: Path
     socket: Path
-    control_socket: Path
 
-    def start(self) -> None: ...
+    def start(self) -> object: ...
 
-    def stop(self) -> None:
+    def stop(self) -> object:
         """Stop and forget sessions; `start` again serves the same home."""
         ...
 
@@ -43,7 +43,7 @@ class Device:
 
     @contextmanager
     def owner(self) -> Iterator[ControlClient]:
-        with ControlClient.connect(self.daemon.control_socket) as control:
+        with ControlClient.connect(self.daemon.socket.with_name("control.sock")) as control:
             yield control
 
     def new_app(self, package: str, context: tuple[str, ...] = ()) -> Path:
@@ -99,5 +99,14 @@ def simulated() -> Iterator[SimulatedDaemon]:
             daemon.stop()
 
 
-DAEMONS: dict[str, Callable[[], AbstractContextManager[Daemon]]] = {"simulated": simulated}
+@contextmanager
+def real() -> Iterator[Daemon]:
+    from tests.daemon.harness import running
+
+    with short_home() as home, running(home) as daemon:
+        yield daemon
+
+
+DAEMONS: dict[str, Callable[[], AbstractContextManager[Daemon]]] = {"simulated": simulated, "real": real}
 """Every daemon that the shared tests run against."""
+CHOSEN = os.environ.get("INSITU_TEST_DAEMONS", "simulated").split(",")

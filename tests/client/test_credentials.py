@@ -90,10 +90,11 @@ def test_secrets_are_not_shown() -> None:
         assert secret not in repr(credentials)
 
 
-@pytest.mark.parametrize("package", ["", "a" * 65])
-def test_package_that_no_certificate_can_name(package: str) -> None:
-    with pytest.raises(InvalidArgument, match="1 to 64"):
+@pytest.mark.parametrize("package", ["", "keyboard", "com.Example", "com..x", f"com.{'a' * 61}", "com.example\n"])
+def test_what_is_no_package_name(package: str) -> None:
+    with pytest.raises(InvalidArgument, match="reverse domain name") as caught:
         new_credentials(package)
+    assert caught.value.field == "package"
 
 
 def test_damaged_private_key_says_what_to_do() -> None:
