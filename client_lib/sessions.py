@@ -4,6 +4,7 @@ import enum
 import math
 from dataclasses import dataclass
 
+from client_lib.errors import Internal
 from client_lib.options import Cadence, Continuous, OneOff, Times, TrainerOptions
 from insitu.v1 import training_pb2 as wire
 
@@ -116,7 +117,10 @@ def _attempt(message: wire.Attempt) -> Attempt:
 
 
 def _state(value: wire.SessionState) -> SessionState:
-    return SessionState[wire.SessionState.Name(value)]
+    try:
+        return SessionState[wire.SessionState.Name(value)]
+    except (KeyError, ValueError) as error:
+        raise Internal(f"the daemon reports session state {value}, unknown here; update the client library") from error
 
 
 def options_to_wire(options: TrainerOptions, plan_uri: str) -> wire.TrainerOptions:

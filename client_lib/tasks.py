@@ -55,7 +55,6 @@ class Sender:
 
     def close(self, timeout_s: float) -> None:
         """Send what waits, for at most this long; what is left fails with Cancelled. Repeatable."""
-        self._executor.shutdown(wait=False)
         drained = threading.Thread(target=self._executor.shutdown, daemon=True)
         drained.start()
         drained.join(timeout_s)

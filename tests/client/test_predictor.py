@@ -12,17 +12,20 @@ from client_lib import (
     Continuous,
     DataLoss,
     FailedPrecondition,
+    Internal,
     InvalidArgument,
     Learning,
     NotFound,
     OneOff,
     PredictorOptions,
     SessionState,
+    SessionStatus,
     Times,
     TrainerOptions,
     Unavailable,
 )
 from client_lib.sessions import options_to_wire
+from insitu.v1 import training_pb2
 from tests.client.devices import Device
 from tests.client.simulator import SimulatedDaemon
 
@@ -177,3 +180,8 @@ def test_cadences() -> None:
     assert sent(TrainerOptions(**common, cadence=OneOff())) == "one_off"  # type: ignore[arg-type]
     hourly = options_to_wire(TrainerOptions(**common, cadence=Continuous(timedelta(hours=1))), "")  # type: ignore[arg-type]
     assert hourly.cadence.continuous.seconds == 3600
+
+
+def test_state_of_a_newer_daemon() -> None:
+    with pytest.raises(Internal, match="update the client library"):
+        SessionStatus.from_wire(training_pb2.SessionStatus(state=99))  # type: ignore[arg-type]
