@@ -9,8 +9,12 @@ import errno
 import os
 import resource
 import socket
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from platform_daemon.landlock import restrict_files
 
 MAX_ADDRESS_SPACE_BYTES = 8 << 30
 """TensorFlow reserves far more than it uses."""
@@ -22,6 +26,12 @@ _IOPRIO_CLASS_IDLE = 3 << 13
 _CLONE_THREAD = 0x00010000
 _HIGHEST_FAMILY = 63
 """Above all address families that Linux has."""
+
+_SYSTEM_FILES = (
+    "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom", "/dev/random", "/dev/zero",
+    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/sys",
+    "/sys/devices/system", "/sys/fs/cgroup",
+)  # fmt: skip
 
 # Ways into other processes or the kernel that no part of Insitu uses.
 _NEVER = (
@@ -46,9 +56,10 @@ def confine_primary() -> list[str]:
     )
 
 
-def confine_child(*, trainer: bool, filter_calls: bool = True) -> list[str]:
+def confine_child(*, trainer: bool, scratch: Path) -> list[str]:
     """A worker or trainer: no sockets but the inherited one, no programs, no processes, no signals to others; limits
-    on memory and files. The trainer also takes the lowest priority for processor and disk."""
+    on memory and files; of the file system, only the interpreter's own to read and `scratch` to write. The trainer also
+    takes the lowest priority for processor and disk."""
     missing = _missing(
         ("no new privileges", _no_new_privileges),
         ("core dumps off", _no_core_dumps),
@@ -59,12 +70,21 @@ def confine_child(*, trainer: bool, filter_calls: bool = True) -> list[str]:
             ("idle processor priority", _idle_processor),
             ("idle disk priority", _idle_disk),
         )
-    if filter_calls:
-        missing += _missing(
-            ("seccomp: sockets, programs and tracing are not refused", lambda: _load_filter(_child_rules))
-        )
-    missing.append("landlock: files of this user can be opened")
-    return missing
+    writable = [scratch, Path(os.devnull)]
+    return missing + _missing(
+        # In this order: to find libseccomp takes files and a program.
+        ("seccomp: sockets, programs and tracing are not refused", lambda: _load_filter(_child_rules)),
+        (
+            "landlock: files of this user can be opened",
+            lambda: restrict_files(_readable(), writable),
+        ),
+    )
+
+
+def _readable() -> list[Path]:
+    """What an interpreter and its packages are made of, and what numerical libraries ask about the machine."""
+    places = {sys.prefix, sys.base_prefix, sys.exec_prefix, *(entry for entry in sys.path if entry), *_SYSTEM_FILES}
+    return [Path(place) for place in sorted(places)]
 
 
 def _missing(*protections: tuple[str, Callable[[], None]]) -> list[str]:

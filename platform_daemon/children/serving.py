@@ -42,7 +42,7 @@ class ServingModel:
         for name in (*self._instructions.outputs, self._instructions.score_output):
             if name and name not in known:
                 raise GraphRejected(f"signature {signature!r} has no output {name!r}, which the plan names")
-        return list(self._instructions.outputs or known)
+        return list(self._instructions.outputs) or sorted(known)
 
     def _warm_up(self, plan: plan_pb2.Plan) -> None:
         # Empty bytes are no neutral input: a graph may well refuse them.

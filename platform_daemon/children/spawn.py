@@ -100,6 +100,10 @@ class Child(Generic[CommandT, ReportT]):
             raise self._gone("it is not the process that was started: the secret differs")
         self.missing_protections = tuple(hello.missing_protections)
 
+    def close_channel(self) -> None:
+        """Let the child end by itself, which it does whatever it is doing. Repeatable."""
+        self._channel.close()
+
     def kill(self) -> None:
         """SIGKILL, at once. Repeatable."""
         if self._process.returncode is None and self._pidfd >= 0:

@@ -150,6 +150,34 @@ def litert_flatbuffer() -> bytes:
         return bytes(converter.convert())
 
 
+@functools.cache
+def endless_flatbuffer() -> bytes:
+    """A LiteRT graph whose `infer` never returns."""
+    import tensorflow as tf
+
+    class Endless(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, FEATURES), tf.float32, name="x")])
+        def infer(self, x: Any) -> Any:
+            # Depends on the input, so that no converter folds it away.
+            (end,) = tf.while_loop(lambda total: total < 1.0, lambda total: (total * 0.5,), (tf.reduce_sum(x) * 0.0,))
+            return {"score": x[:, 0] + end}
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec((FEATURES, CLASSES), tf.float32, name="w"),
+                tf.TensorSpec((CLASSES,), tf.float32, name="b"),
+            ]
+        )
+        def set_parameters(self, w: Any, b: Any) -> Any:
+            return {"done": tf.reduce_sum(w) + tf.reduce_sum(b)}
+
+    module = Endless()
+    functions = {name: getattr(module, name).get_concrete_function() for name in ("infer", "set_parameters")}
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=functions)
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions)).convert())
+
+
 def _save(folder: str) -> list[str]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
