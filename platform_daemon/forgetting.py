@@ -6,6 +6,7 @@ yields the value. Sessions then train again from the base, on what remains.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -31,6 +32,12 @@ class DerivedParameters(Protocol):
     def forget_enclave(self, enclave: int) -> None: ...
 
 
+class Plans(Protocol):
+    def forget(self, enclave: int) -> None:
+        """Remove all that an enclave handed over. Blocks."""
+        ...
+
+
 class Forgetting:
     def __init__(
         self,
@@ -39,23 +46,32 @@ class Forgetting:
         training: TrainingService,
         prediction: PredictionService,
         parameters: DerivedParameters,
+        plans: Plans,
         collection_of: Callable[[Session], str],
+        gate: Callable[[int], threading.Lock],
     ) -> None:
-        """`collection_of` names the collection that a session trains on; "" where its plan is not usable."""
+        """`collection_of` names the collection that a session trains on; "" where its plan is not usable. `gate` is
+        held by whoever injects context and stores it."""
         self._store = store
         self._collections = collections
         self._training = training
         self._prediction = prediction
         self._parameters = parameters
+        self._plans = plans
         self._collection_of = collection_of
+        self._gate = gate
 
     async def revoke(self, enclave: Enclave, context_type: str, keep: frozenset[str]) -> int:
         """A grant was narrowed to the features in `keep`. Returns the parameter versions that are gone."""
-        await asyncio.to_thread(self._store.revoke, enclave.number, context_type, keep)
+        await asyncio.to_thread(self._revoke_stored, enclave, context_type, keep)
         await self._training.forget(enclave.number, lambda session: True)
         deleted = await asyncio.to_thread(self._parameters.forget_context, enclave.number, context_type)
-        await self._prediction.forget(enclave)
+        await self._prediction.forget(enclave.number)
         return deleted
+
+    def _revoke_stored(self, enclave: Enclave, context_type: str, keep: frozenset[str]) -> None:
+        with self._gate(enclave.number):
+            self._store.revoke(enclave.number, context_type, keep)
 
     async def clear(self, enclave: Enclave, collections: list[Collection], account: str = "") -> int:
         """Examples of these collections (of one account, where named) go. Returns how many."""
@@ -70,7 +86,7 @@ class Forgetting:
         names = frozenset(collection.name for collection in collections)
         await self._training.forget(enclave.number, lambda session: self._collection_of(session) in names)
         await asyncio.to_thread(self._parameters.forget_collections, enclave.number, names)
-        await self._prediction.forget(enclave)
+        await self._prediction.forget(enclave.number)
         return count
 
     async def remove(self, enclave: Enclave) -> None:
@@ -78,5 +94,6 @@ class Forgetting:
         await asyncio.to_thread(self._store.remove_enclave, enclave.number)
         await self._training.stop_all(enclave.number)
         await asyncio.to_thread(self._parameters.forget_enclave, enclave.number)
-        await self._prediction.forget(enclave)
+        await self._prediction.forget(enclave.number)
+        await asyncio.to_thread(self._plans.forget, enclave.number)
         self._collections.remove_enclave(enclave.number)

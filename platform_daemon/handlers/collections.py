@@ -8,10 +8,13 @@ from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 
+from context import ContextRegistry
 from insitu.v1 import collection_pb2 as pb
+from platform_daemon.access import Permissions
 from platform_daemon.errors import InvalidArgument, NotFound, PermissionDenied
+from platform_daemon.injection import Injection
 from platform_daemon.state.collections import Collection, CollectionRepository, Wish
-from platform_daemon.store.store import Batch, ContextPart, Stats, Store
+from platform_daemon.store.store import Added, Batch, Stats, Store
 from platform_daemon.transport.calls import CallContext, Enclave
 
 T = TypeVar("T")
@@ -20,12 +23,6 @@ LONGEST_TTL_MS = 10 * 365 * 24 * 3600 * 1000
 LONGEST_KEY_BYTES = 64
 LONGEST_ACCOUNT = 256
 
-Consent = Callable[[Enclave], bool]
-InjectParts = Callable[[Enclave, Sequence[Wish], str], Sequence[ContextPart]]
-"""The granted context of this moment, for an account."""
-CheckType = Callable[[str], None]
-"""Raises InvalidArgument for an unknown context type."""
-
 
 class CollectionServicer:
     def __init__(
@@ -33,16 +30,16 @@ class CollectionServicer:
         store: Store,
         collections: CollectionRepository,
         executor: Executor,
-        consent: Consent,
-        inject: InjectParts,
-        check_type: CheckType,
+        permissions: Permissions,
+        injection: Injection,
+        registry: ContextRegistry,
     ) -> None:
         self._store = store
         self._collections = collections
         self._executor = executor
-        self._consent = consent
-        self._inject = inject
-        self._check_type = check_type
+        self._permissions = permissions
+        self._injection = injection
+        self._registry = registry
 
     async def configure(
         self, request: pb.ConfigureCollectionRequest, context: CallContext
@@ -64,7 +61,7 @@ class CollectionServicer:
 
     async def add(self, request: pb.AddRequest, context: CallContext) -> pb.AddResponse:
         enclave = context.enclave
-        if not self._consent(enclave):
+        if not self._permissions.consented(enclave.package):
             raise PermissionDenied(
                 f"the user has not consented to collection by {enclave.package}; they can run:"
                 f" insitu consent give {enclave.package}",
@@ -76,17 +73,7 @@ class CollectionServicer:
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
         examples = _serialized(request)
-        account = self._collections.account(enclave.number, request.account, create=True)
-        assert account is not None
-        batch = Batch(
-            place=collection.place,
-            account=account,
-            examples=examples,
-            retention=collection.retention,
-            context=self._inject(enclave, collection.wishes, request.account),
-            idempotency_key=request.idempotency_key,
-        )
-        added = await self._blocking(lambda: self._store.add(batch))
+        added = await self._blocking(lambda: self._store_with_context(enclave, collection, examples, request))
         return pb.AddResponse(count=added.count, repeated_request=added.repeated)
 
     async def stats(self, request: pb.CollectionStatsRequest, context: CallContext) -> pb.CollectionStats:
@@ -107,6 +94,22 @@ class CollectionServicer:
         stats = await self._blocking(lambda: [self._store.stats(collection.place) for collection in collections])
         return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats))
 
+    def _store_with_context(
+        self, enclave: Enclave, collection: Collection, examples: Sequence[bytes], request: pb.AddRequest
+    ) -> Added:
+        account = self._collections.account(enclave.number, request.account, create=True)
+        assert account is not None
+        with self._injection.gate(enclave.number):
+            batch = Batch(
+                place=collection.place,
+                account=account,
+                examples=examples,
+                retention=collection.retention,
+                context=self._injection.for_storage(enclave, collection.wishes, request.account),
+                idempotency_key=request.idempotency_key,
+            )
+            return self._store.add(batch)
+
     def _find(self, enclave: Enclave, name: str) -> Collection:
         found = self._collections.find(enclave.number, name)
         if found is None:
@@ -114,7 +117,9 @@ class CollectionServicer:
         return found
 
     def _wish(self, wish: pb.ContextWish) -> Wish:
-        self._check_type(wish.type)
+        if wish.type not in self._registry:
+            known = ", ".join(spec.name for spec in self._registry)
+            raise InvalidArgument(f"{wish.type!r} is none of {known}", field="options.context.wishes.type")
         field = "options.context.wishes.time_to_live"
         return Wish(wish.type, self._ttl(wish.time_to_live, field) if wish.HasField("time_to_live") else None)
 

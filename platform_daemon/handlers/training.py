@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from artifact_manager import ArtifactError, ArtifactUri, parse_uri
 from insitu.v1 import training_pb2 as pb
+from platform_daemon.artifacts import named_digest
 from platform_daemon.errors import InvalidArgument
 from platform_daemon.handlers.collections import check_name
-from platform_daemon.prediction.service import digest_of
 from platform_daemon.training.cadence import check_cadence
 from platform_daemon.training.service import TrainingService
 from platform_daemon.transport.calls import CallContext
@@ -28,7 +28,7 @@ class TrainingServicer:
         _check_artifact(options.output, "options.output", owner=options.session)
         if options.input:
             _check_artifact(options.input, "options.input")
-        sha256 = digest_of(options.plan, "options.plan")
+        sha256 = named_digest(options.plan, "options.plan")
         await asyncio.to_thread(self._check_plan, context.enclave.number, sha256)
         return await self._service.schedule(context.enclave, options, sha256)
 

@@ -22,11 +22,11 @@ CALM_S = 60.0
 
 
 class ModelKey(NamedTuple):
-    """What a loaded model is made of; both digests and versions never change their meaning."""
+    """What a loaded model is made of; digests never change their meaning."""
 
     plan_sha256: str
     parameters: str
-    """"" for the base ones, otherwise "URI@VERSION" or "sha256:DIGEST"."""
+    """"" for the base ones, otherwise "URI@DIGEST" or "sha256:DIGEST"."""
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class HostedModel:
     plan_name: str
     plan_version: str
     parameters_version: int
+    """0 for the base ones, and until parameters that were warmed up have their number."""
     last_used_s: float = 0.0
     predictions: int = 0
 
@@ -92,6 +93,7 @@ class WorkerPool:
         elif not model.loaded.done():
             await asyncio.shield(model.loaded)
         model.last_used_s = self._clock.monotonic_s()
+        model.parameters_version = source.parameters_version
         return worker, model
 
     def hosted(self, group: str) -> list[ModelKey]:

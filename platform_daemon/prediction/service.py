@@ -1,31 +1,17 @@
 """Predictions: which model a reference means, what is injected, and the call to the worker."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from artifact_manager import ArtifactError, parse_uri
 from insitu.v1.example_pb2 import Features
 from insitu.v1.prediction_pb2 import ModelReference, ServedBy
 from insitu.v1.worker_pb2 import RunModel, WorkerCommand, WorkerReply
+from platform_daemon.artifacts import named_digest
 from platform_daemon.errors import FailedPrecondition, InvalidArgument
+from platform_daemon.prediction.plans import InferencePlan
 from platform_daemon.prediction.pool import HostedModel, ModelKey, ModelSource, WorkerPool
 from platform_daemon.transport.calls import Enclave
-
-DEFAULT_DEADLINE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class InferencePlan:
-    """What the primary needs of a plan; the graph is the worker's."""
-
-    sha256: str
-    name: str
-    version: str
-    context: tuple[str, ...]
-    score_output: str
-    deadline_s: float
 
 
 class Plans(Protocol):
@@ -39,8 +25,8 @@ class Plans(Protocol):
 
 
 class Parameters(Protocol):
-    def in_use(self, enclave: int, uri: str) -> int:
-        """Version number, 0 where none was produced."""
+    def serving(self, enclave: int, uri: str) -> tuple[int, str] | None:
+        """Version and SHA-256 of what is in use; None where none was produced. From memory."""
         ...
 
     def read(self, enclave: int, uri: str, version: int) -> bytes:
@@ -64,7 +50,7 @@ class PredictionService:
 
     async def load(self, enclave: Enclave, reference: ModelReference) -> ServedBy:
         plan, source = self._resolve(enclave, reference)
-        await self._pool.host(group_of(enclave), source)
+        await self._pool.host(group_of(enclave.number), source)
         return _served_by(plan, source)
 
     async def predict(
@@ -81,25 +67,26 @@ class PredictionService:
         run = RunModel(examples=candidates, shared=shared)
         return await self._run(enclave, reference, run, rank=True)
 
-    async def warm(self, enclave: Enclave, uri: str, version: int, parameters: bytes) -> None:
+    async def warm(self, enclave: int, uri: str, sha256: str, parameters: bytes) -> None:
         """Load parameters that are about to go into use wherever their predecessors are loaded, so that the first
         call after the change is as fast as the last one before. Raises DaemonError where they do not load."""
         group = group_of(enclave)
         hosted = {key.plan_sha256 for key in self._pool.hosted(group)}
-        for sha256 in hosted & self._consumers.get((enclave.number, uri), set()):
-            plan = self._plans.inference_plan(enclave.number, sha256)
-            key = ModelKey(sha256, f"{uri}@{version}")
-            read = partial(self._read_fresh, enclave.number, sha256, parameters)
-            await self._pool.host(group, ModelSource(key, plan.name, plan.version, version, read))
+        for plan_sha256 in hosted & self._consumers.get((enclave, uri), set()):
+            plan = self._plans.inference_plan(enclave, plan_sha256)
+            read = partial(self._read_fresh, enclave, plan_sha256, parameters)
+            key = ModelKey(plan_sha256, f"{uri}@{sha256}")
+            await self._pool.host(group, ModelSource(key, plan.name, plan.version, 0, read))
 
-    async def retire(self, enclave: Enclave, uri: str, version_in_use: int) -> None:
-        """Unload other versions of a mutable artifact."""
-        keep = f"{uri}@{version_in_use}"
+    async def retire(self, enclave: int, uri: str) -> None:
+        """Unload the versions of a mutable artifact that are not in use."""
+        serving = self._parameters.serving(enclave, uri)
+        keep = f"{uri}@{serving[1]}" if serving else ""
         await self._pool.unload(
             group_of(enclave), lambda key: key.parameters.rpartition("@")[0] == uri and key.parameters != keep
         )
 
-    async def forget(self, enclave: Enclave) -> None:
+    async def forget(self, enclave: int) -> None:
         """End the enclave's worker and all that it holds in memory."""
         await self._pool.end(group_of(enclave))
 
@@ -126,7 +113,7 @@ class PredictionService:
             injected = self._inject(enclave, plan.context, reference.account)
             if injected is not None:
                 run.context.CopyFrom(injected)
-        worker, model = await self._pool.host(group_of(enclave), source)
+        worker, model = await self._pool.host(group_of(enclave.number), source)
         run.model_key = model.number
         reply = await worker.call(WorkerCommand(run=run), plan.deadline_s)
         model.predictions += 1
@@ -134,7 +121,7 @@ class PredictionService:
         return reply, _served_by(plan, source)
 
     def _resolve(self, enclave: Enclave, reference: ModelReference) -> tuple[InferencePlan, ModelSource]:
-        sha256 = digest_of(reference.plan, "model.plan")
+        sha256 = named_digest(reference.plan, "model.plan")
         plan = self._plans.inference_plan(enclave.number, sha256)
         name, version = self._parameters_of(enclave, reference, sha256)
         read = partial(self._read, enclave.number, sha256, reference.parameters, version)
@@ -146,11 +133,11 @@ class PredictionService:
         if not uri:
             return "", 0
         if not uri.startswith("artifact:"):
-            return f"sha256:{digest_of(uri, 'model.parameters')}", 0
+            return f"sha256:{named_digest(uri, 'model.parameters')}", 0
         self._consumers.setdefault((enclave.number, uri), set()).add(plan_sha256)
-        version = self._parameters.in_use(enclave.number, uri)
-        if version:
-            return f"{uri}@{version}", version
+        serving = self._parameters.serving(enclave.number, uri)
+        if serving is not None:
+            return f"{uri}@{serving[1]}", serving[0]
         if reference.parameters_required:
             raise FailedPrecondition(
                 f"{uri} has not been produced yet: its training session must run first, see insitu train explain",
@@ -164,29 +151,13 @@ class PredictionService:
         if version:
             return plan, self._parameters.read(enclave, parameters, version)
         if parameters and not parameters.startswith("artifact:"):
-            return plan, self._plans.blob(enclave, digest_of(parameters, "model.parameters"))
+            return plan, self._plans.blob(enclave, named_digest(parameters, "model.parameters"))
         return plan, b""
 
 
-def group_of(enclave: Enclave) -> str:
+def group_of(enclave: int) -> str:
     """An app's own plans share one worker, and no other app's are in it."""
-    return f"app {enclave.number}"
-
-
-def digest_of(uri: str, field: str) -> str:
-    """The digest by which the daemon knows a plan or parameters that the app handed over."""
-    try:
-        parsed = parse_uri(uri)
-    except ArtifactError as error:
-        raise InvalidArgument(str(error), field=field) from error
-    sha256 = getattr(parsed, "sha256", "")
-    if not sha256:
-        raise FailedPrecondition(
-            f"{uri} needs a source that is not configured on this device; hand the file over as file:NAME#sha256=…",
-            reason="NO_REPOSITORY",
-            field=field,
-        )
-    return str(sha256)
+    return f"app {enclave}"
 
 
 def _served_by(plan: InferencePlan, source: ModelSource) -> ServedBy:

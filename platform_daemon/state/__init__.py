@@ -1,5 +1,5 @@
 """The daemon's own durable state: one SQLite file, next to the example store."""
 
-from platform_daemon.state.database import Database
+from platform_daemon.state.database import Database, SchemaFromTheFuture
 
-__all__ = ["Database"]
+__all__ = ["Database", "SchemaFromTheFuture"]

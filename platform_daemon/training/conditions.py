@@ -56,7 +56,7 @@ def _device_reading(name: str, observation: Observation, assumed: bool) -> Condi
             reading.value = "unknown, assumed by the device's policy" if assumed else "unknown"
             if not assumed:
                 reading.remedy = (
-                    f'no source on this device tells it: set training.assume = ["{name}"] in config.toml,'
+                    f'no source on this device tells it: set training.assume = ["{name}"] in insitu.toml,'
                     " or choose a source that does"
                 )
         case True:

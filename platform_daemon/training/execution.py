@@ -4,10 +4,11 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from insitu.v1.plan_pb2 import START_FROM_BASE, TrainingInstructions
+from insitu.v1.plan_pb2 import START_FROM_BASE, Plan, TrainingInstructions
 from insitu.v1.trainer_pb2 import Checkpoint, RunFinished, RunProgress, RunReady, StartRun
 from platform_daemon.errors import DaemonError, FailedPrecondition
 from platform_daemon.training.cadence import retry_at_ms
+from platform_daemon.training.checkpoints import RunKey
 from platform_daemon.training.records import MetricPair, Run, Session
 from platform_daemon.training.run import Ending, RunningStretch, Stretch, Watcher
 from platform_daemon.training.states import ACTIVE, Event, State, advance
@@ -75,25 +76,39 @@ class Execution:
         if self._stretch is not None:
             await self._stretch.abort()
 
+    def _key(self, run: Run) -> RunKey:
+        return RunKey(self.session.enclave.number, run.id)
+
     def _open_run(self, training: TrainingInstructions) -> Run:
         world, session = self._world, self.session
         found = world.sessions.open_run(session.id)
         if found is not None:
             return found
-        from_base = session.from_base or training.start_from == START_FROM_BASE
-        version = 0 if from_base else world.parameters.in_use(session.enclave.number, session.options.output)
-        return world.sessions.begin_run(session, world.clock.now_ms(), version)
+        uri, version = "", 0
+        if not session.from_base and training.start_from != START_FROM_BASE:
+            uri, version = self._starting_point()
+        return world.sessions.begin_run(session, world.clock.now_ms(), uri, version)
+
+    def _starting_point(self) -> tuple[str, int]:
+        """The session's own latest result; before there is one, its input; otherwise the base."""
+        world, options = self._world, self.session.options
+        for uri in filter(None, (options.output, options.input)):
+            version = world.parameters.in_use(self.session.enclave.number, uri)
+            if version:
+                return uri, version
+        return "", 0
 
     async def _train(self, plan: TrainingPlan, run: Run) -> tuple[Stretch, Run]:
         world, enclave = self._world, self.session.enclave.number
         examples = self._training_set(plan, run)
-        checkpoint = await asyncio.to_thread(world.checkpoints.load, run.id)
-        start = StartRun(plan=plan.blob, parameters=await asyncio.to_thread(self._start_parameters, plan, run))
+        checkpoint = await asyncio.to_thread(world.checkpoints.load, self._key(run))
+        blob = await asyncio.to_thread(plan.read)
+        start = StartRun(plan=blob, parameters=await asyncio.to_thread(self._start_parameters, blob, run))
         if checkpoint is not None:
             start.checkpoint.CopyFrom(checkpoint)
             self._furthest_step = checkpoint.step
         trainer = await world.spawn()
-        watcher = Watcher(self._on_ready, self._on_progress, lambda saved: self._on_checkpoint(run.id, saved))
+        watcher = Watcher(self._on_ready, self._on_progress, lambda saved: self._on_checkpoint(self._key(run), saved))
         self._stretch = RunningStretch(trainer, start, examples, watcher)
         if self._withdrawn or not world.rules.consent(enclave):
             await self._stretch.abort()
@@ -131,16 +146,10 @@ class Execution:
             run.started_ms,
         )
 
-    def _start_parameters(self, plan: TrainingPlan, run: Run) -> bytes:
-        world, session = self._world, self.session
-        enclave = session.enclave.number
-        if run.start_version:
-            return world.parameters.read(enclave, session.options.output, run.start_version)
-        if session.options.input and not session.from_base:
-            version = world.parameters.in_use(enclave, session.options.input)
-            if version:
-                return world.parameters.read(enclave, session.options.input, version)
-        return plan.plan.base_parameters
+    def _start_parameters(self, plan: bytes, run: Run) -> bytes:
+        if not run.start_version:
+            return Plan.FromString(plan).base_parameters
+        return self._world.parameters.read(self.session.enclave.number, run.start_uri, run.start_version)
 
     def _on_ready(self, ready: RunReady) -> None:
         self.progress.total_steps = ready.total_steps
@@ -150,18 +159,18 @@ class Execution:
         if report.evaluating and self.session.state is State.RUNNING:
             self._move(Event.EVALUATION_BEGAN)
 
-    def _on_checkpoint(self, run: int, checkpoint: Checkpoint) -> None:
+    def _on_checkpoint(self, key: RunKey, checkpoint: Checkpoint) -> None:
         if self._withdrawn:
             return
         if checkpoint.step > self._furthest_step:
             self._furthest_step = checkpoint.step
             self.crashes = 0
         self.progress.step = checkpoint.step
-        self._saver.submit(self._save_checkpoint, run, checkpoint)
+        self._saver.submit(self._save_checkpoint, key, checkpoint)
 
-    def _save_checkpoint(self, run: int, checkpoint: Checkpoint) -> None:
+    def _save_checkpoint(self, key: RunKey, checkpoint: Checkpoint) -> None:
         if not self._withdrawn:
-            self._world.checkpoints.save(run, checkpoint)
+            self._world.checkpoints.save(key, checkpoint)
 
     async def _conclude(self, plan: TrainingPlan, run: Run, stretch: Stretch) -> Session:
         if self._withdrawn:
@@ -179,7 +188,7 @@ class Execution:
                     self.session, Event.INVALIDATED, retry_ms=now_ms + RECHECK_S * 1000, reason=stretch.reason
                 )
                 self._world.sessions.conclude(self.session, run)
-                self._world.checkpoints.delete(run.id)
+                self._world.checkpoints.delete(self._key(run))
                 return self.session
             case Ending.REFUSED:
                 return self._close(run, Event.FAILED, stretch.reason, permanent=True)
@@ -194,7 +203,16 @@ class Execution:
         world, session = self._world, self.session
         enclave, output = session.enclave.number, session.options.output
         if not world.parameters.produced_by(enclave, output, run.id):
-            new = NewVersion(result.parameters, plan.plan.name, plan.plan.version, run.context, metrics, run.id)
+            new = NewVersion(
+                parameters=result.parameters,
+                plan_name=plan.plan.name,
+                plan_version=plan.plan.version,
+                context=run.context,
+                collection=plan.plan.training.query.collection,
+                parents=((run.start_uri, run.start_version),) if run.start_version else (),
+                metrics=metrics,
+                run=run.id,
+            )
             await world.parameters.publish(enclave, output, new)
         return self._close(run, Event.COMMITTED, result.verdict)
 
@@ -226,7 +244,7 @@ class Execution:
             reason=reason if event is Event.FAILED else "",
         )
         world.sessions.conclude(self.session, replace(run, ended_ms=now_ms, outcome=self.session.state, reason=reason))
-        world.checkpoints.delete(run.id)
+        world.checkpoints.delete(self._key(run))
         return self.session
 
     def _fail_before_start(self, error: DaemonError) -> Session:

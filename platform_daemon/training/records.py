@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS runs (
     outcome INTEGER NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
     last_sequence INTEGER NOT NULL DEFAULT 0,
+    start_uri TEXT NOT NULL,
     start_version INTEGER NOT NULL,
     steps INTEGER NOT NULL DEFAULT 0,
     examples INTEGER NOT NULL DEFAULT 0,
@@ -87,8 +88,9 @@ class Run:
     id: int
     session: int
     started_ms: int
+    start_uri: str
     start_version: int
-    """Version of the output that the run started from and is compared with; 0 for the base parameters."""
+    """Artifact and version that the run started from and is compared with; "" and 0 for the base parameters."""
     last_sequence: int = 0
     """The run reads examples up to here, so that a resumed run sees what it saw at its start; 0 until it has read."""
     outcome: State = State.RUNNING
@@ -169,12 +171,12 @@ class SessionRepository:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE id=?", (session_id,))
 
-    def begin_run(self, session: Session, now_ms: int, start_version: int) -> Run:
+    def begin_run(self, session: Session, now_ms: int, start_uri: str, start_version: int) -> Run:
         """Start a new run, and forget the oldest ones."""
         with self._database.transaction() as connection:
             cursor = connection.execute(
-                "INSERT INTO runs (session, started_ms, outcome, start_version) VALUES (?,?,?,?)",
-                (session.id, now_ms, State.RUNNING.value, start_version),
+                "INSERT INTO runs (session, started_ms, outcome, start_uri, start_version) VALUES (?,?,?,?,?)",
+                (session.id, now_ms, State.RUNNING.value, start_uri, start_version),
             )
             connection.execute(
                 "DELETE FROM runs WHERE session=? AND id NOT IN"
@@ -182,7 +184,7 @@ class SessionRepository:
                 (session.id, session.id, ATTEMPTS_KEPT),
             )
         assert cursor.lastrowid is not None
-        return Run(cursor.lastrowid, session.id, now_ms, start_version)
+        return Run(cursor.lastrowid, session.id, now_ms, start_uri, start_version)
 
     def save_run(self, run: Run) -> None:
         with self._database.transaction() as connection:
@@ -215,8 +217,8 @@ class SessionRepository:
         """Newest first."""
         with self._database.read() as connection:
             rows: Iterable[sqlite3.Row] = connection.execute(
-                "SELECT id, session, started_ms, last_sequence, start_version, outcome, ended_ms, reason, steps,"
-                " examples, holdout_examples, suspensions, active_ms, metrics, context"
+                "SELECT id, session, started_ms, last_sequence, start_uri, start_version, outcome, ended_ms, reason,"
+                " steps, examples, holdout_examples, suspensions, active_ms, metrics, context"
                 " FROM runs WHERE session=? ORDER BY id DESC",
                 (session_id,),
             )
@@ -259,12 +261,13 @@ def _session(row: sqlite3.Row) -> Session:
 
 
 def _run(row: sqlite3.Row) -> Run:
-    number, session, started_ms, last_sequence, start_version, outcome, ended_ms, reason, *rest = row
+    number, session, started_ms, last_sequence, start_uri, start_version, outcome, ended_ms, reason, *rest = row
     steps, examples, holdout_examples, suspensions, active_ms, metrics, context = rest
     return Run(
         id=number,
         session=session,
         started_ms=started_ms,
+        start_uri=start_uri,
         start_version=start_version,
         last_sequence=last_sequence,
         outcome=State(outcome),

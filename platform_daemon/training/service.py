@@ -11,9 +11,10 @@ from dataclasses import replace
 from insitu.v1.training_pb2 import SessionStatus, TrainerOptions
 from platform_daemon.errors import NotFound
 from platform_daemon.training.cadence import check_cadence, repeats, retry_at_ms
+from platform_daemon.training.checkpoints import RunKey
 from platform_daemon.training.conditions import device_readings, unmet
 from platform_daemon.training.execution import Execution, advance_session
-from platform_daemon.training.records import Session
+from platform_daemon.training.records import Run, Session
 from platform_daemon.training.states import ACTIVE, ENDED, Event, State, recovered
 from platform_daemon.training.status import describe, due_ms, read_conditions
 from platform_daemon.training.world import World
@@ -36,24 +37,21 @@ class TrainingService:
 
     def recover(self) -> None:
         """Put right what a killed daemon left behind. Call once, before the first tick."""
-        world, kept = self._world, set[int]()
+        world, kept = self._world, set[RunKey]()
         for session in world.sessions.all():
-            run = world.sessions.open_run(session.id)
-            has_checkpoint = run is not None and world.checkpoints.exists(run.id)
+            run, has_checkpoint = world.sessions.open_run(session.id), False
             if run is not None:
-                kept.add(run.id)
-                produced = world.parameters.produced_by(session.enclave.number, session.options.output, run.id)
-                if produced:
-                    self._conclude_committed(session)
-                    kept.discard(run.id)
+                if world.parameters.produced_by(session.enclave.number, session.options.output, run.id):
+                    self._conclude_committed(session, run)
                     continue
+                key = RunKey(session.enclave.number, run.id)
+                has_checkpoint = world.checkpoints.exists(key)
+                kept.add(key)
             world.sessions.save(replace(session, state=recovered(session.state, has_checkpoint)))
         world.checkpoints.keep_only(kept)
 
-    def _conclude_committed(self, session: Session) -> None:
+    def _conclude_committed(self, session: Session, run: Run) -> None:
         """The parameters were published, the daemon died before the session was told."""
-        run = self._world.sessions.open_run(session.id)
-        assert run is not None
         now_ms = self._world.clock.now_ms()
         self._world.sessions.conclude(
             replace(session, state=State.COMMITTED, last_ended_ms=now_ms, failures=0, retry_ms=0, from_base=False),
@@ -65,6 +63,7 @@ class TrainingService:
         check_cadence(options.cadence)
         world = self._world
         found = world.sessions.find(enclave.number, options.session)
+        world.plans.keep(enclave.number, f"session {options.session}", plan_sha256)
         if found is None:
             session = world.sessions.create(enclave, options, plan_sha256, world.clock.now_ms())
             world.sessions.save(advance_session(session, Event.SCHEDULED))
@@ -81,6 +80,7 @@ class TrainingService:
         await self._withdraw(session)
         self._delete_checkpoints(session)
         self._world.sessions.remove(session.id)
+        self._world.plans.let_go(enclave, f"session {name}")
 
     async def stop_all(self, enclave: int) -> None:
         for session in self._world.sessions.all(enclave):
@@ -203,7 +203,7 @@ class TrainingService:
 
     def _delete_checkpoints(self, session: Session) -> None:
         for run in self._world.sessions.runs(session.id):
-            self._world.checkpoints.delete(run.id)
+            self._world.checkpoints.delete(RunKey(session.enclave.number, run.id))
 
     def _find(self, enclave: int, name: str) -> Session:
         session = self._world.sessions.find(enclave, name)

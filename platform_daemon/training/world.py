@@ -16,11 +16,13 @@ from platform_daemon.training.training_set import Permit, Predicate
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """A linted training plan, as stored and as parsed (without the graph's bytes being looked at)."""
+    """A linted training plan."""
 
-    blob: bytes
     plan: Plan
+    """Without graph and base parameters."""
     predicate: Predicate | None
+    read: Callable[[], bytes]
+    """The whole, as stored. Blocks. Raises DaemonError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class NewVersion:
     plan_name: str
     plan_version: str
     context: frozenset[str]
+    collection: str
+    parents: tuple[tuple[str, int], ...]
+    """URI and version of the parameters that training started from."""
     metrics: Sequence[MetricPair]
     run: int
     """Identifies the run, so that a commit that is repeated after a crash is recognised."""
@@ -48,6 +53,12 @@ class Plans(Protocol):
     def training_plan(self, enclave: int, sha256: str) -> TrainingPlan:
         """Raises DaemonError where the plan is not on the device, damaged, or no training plan."""
         ...
+
+    def keep(self, enclave: int, purpose: str, sha256: str) -> None:
+        """Hold on to a plan while a purpose needs it; a purpose holds one plan."""
+        ...
+
+    def let_go(self, enclave: int, purpose: str) -> None: ...
 
 
 class Parameters(Protocol):

@@ -87,10 +87,13 @@ class MethodTable:
         return self._methods
 
     def add_service(self, service: ServiceDescriptor, servicer: object, access: Access) -> None:
-        """Register `servicer`'s methods, named as in the service, in snake case. Each must be there."""
+        """Register `servicer`'s methods, named as in the service, in snake case. Each must be there. A tuple of
+        servicers serves together: the first that has a method."""
+        parts = servicer if isinstance(servicer, tuple) else (servicer,)
         for method in service.methods:
             path = f"/{service.full_name}/{method.name}"
-            handler = getattr(servicer, re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower())
+            name = re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower()
+            handler = getattr(next((part for part in parts if hasattr(part, name)), parts[0]), name)
             self._methods[path] = Method(path, GetMessageClass(method.input_type), handler, access)
 
     async def answer(self, method: Method, request: bytes, context: CallContext) -> bytes:

@@ -1,7 +1,7 @@
 """A device in memory: real session records and decisions, a trainer that trains by counting, and a clock to turn."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,13 +119,14 @@ class KeptParameters:
 class KeptPlans:
     def __init__(self) -> None:
         self.plans: dict[str, TrainingPlan] = {}
+        self.kept: set[tuple[int, str]] = set()
 
     def add(self, sha256: str, *, minimum_examples: int = 1, holdout_share: float = 0.0) -> str:
         query = ExampleQuery(
             collection="words", minimum_examples=minimum_examples, holdout_share=holdout_share, context=["power"]
         )
         plan = Plan(name="test", version="1.0.0", base_parameters=b"base", training=TrainingInstructions(query=query))
-        self.plans[sha256] = TrainingPlan(plan.SerializeToString(), plan, None)
+        self.plans[sha256] = TrainingPlan(plan, None, plan.SerializeToString)
         return sha256
 
     def training_plan(self, enclave: int, sha256: str) -> TrainingPlan:
@@ -133,24 +134,32 @@ class KeptPlans:
             raise FailedPrecondition("the plan is not on the device")
         return self.plans[sha256]
 
+    def keep(self, enclave: int, purpose: str, sha256: str) -> None:
+        self.kept.add((enclave, purpose))
+
+    def let_go(self, enclave: int, purpose: str) -> None:
+        self.kept.discard((enclave, purpose))
+
 
 class OpenSealer:
     """Keeps what was sealed readable until its scope is destroyed."""
 
     def __init__(self) -> None:
-        self.scopes: set[str] = set()
+        self.scopes: set[tuple[int, str]] = set()
 
-    def seal(self, scope: str, data: bytes) -> bytes:
-        self.scopes.add(scope)
-        return data
+    def seal(self, enclave: int, name: str, plaintext: bytes) -> bytes:
+        self.scopes.add((enclave, name))
+        return plaintext
 
-    def open(self, scope: str, sealed: bytes) -> bytes:
-        if scope not in self.scopes:
-            raise KeyError(scope)
+    def open(self, enclave: int, name: str, sealed: bytes) -> bytes:
+        if (enclave, name) not in self.scopes:
+            raise KeyError(name)
         return sealed
 
-    def destroy(self, scope: str) -> None:
-        self.scopes.discard(scope)
+    def destroy_named(self, enclave: int, names: Iterable[str]) -> int:
+        doomed = {(enclave, name) for name in names} & self.scopes
+        self.scopes -= doomed
+        return len(doomed)
 
 
 class SimulatedDevice:

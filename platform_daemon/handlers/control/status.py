@@ -1,0 +1,63 @@
+"""What runs."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from insitu.v1 import control_pb2 as pb
+from platform_daemon.access import Apps, AppState, Sessions
+from platform_daemon.prediction.service import PredictionService
+from platform_daemon.state.collections import CollectionRepository
+from platform_daemon.store.store import Store
+from platform_daemon.transport.calls import CallContext
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What does not change while the daemon runs."""
+
+    version: str
+    started_ms: int
+    socket: str
+    state_folder: str
+
+
+class StatusPart:
+    def __init__(
+        self,
+        identity: Identity,
+        apps: Apps,
+        sessions: Sessions,
+        collections: CollectionRepository,
+        store: Store,
+        prediction: PredictionService,
+        connections: Callable[[], int],
+        processes: Callable[[], Sequence[pb.ProcessStatus]],
+        missing_protections: Callable[[], Sequence[str]],
+    ) -> None:
+        self._identity = identity
+        self._apps = apps
+        self._sessions = sessions
+        self._collections = collections
+        self._store = store
+        self._prediction = prediction
+        self._connections = connections
+        self._processes = processes
+        self._missing_protections = missing_protections
+
+    async def get_status(self, request: pb.GetStatusRequest, context: CallContext) -> pb.DaemonStatus:
+        places = [one.place for enclave in self._apps.enclaves() for one in self._collections.all(enclave.number)]
+        return pb.DaemonStatus(
+            version=self._identity.version,
+            pid=os.getpid(),
+            started_ms=self._identity.started_ms,
+            socket=self._identity.socket,
+            state_folder=self._identity.state_folder,
+            apps=sum(app.state is not AppState.REQUESTED for app in self._apps.list()),
+            open_sessions=len(self._sessions),
+            connections=self._connections(),
+            processes=self._processes(),
+            missing_protections=self._missing_protections(),
+            examples=sum(self._store.stats(place).examples for place in places),
+            predictions=self._prediction.predictions,
+        )

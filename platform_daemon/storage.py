@@ -1,0 +1,67 @@
+"""The state folder: everything that survives the daemon, opened and closed in one place.
+
+state/
+  examples/      LevelDB, its keyring and the master key: the example store
+  state.db       SQLite: apps, grants, collections' options, training sessions
+  artifacts.db   SQLite: who holds which artifact, versions and their lineage
+  artifacts/     plans that apps handed over, by digest
+  personal/      trained parameters, sealed
+  checkpoints/   suspended runs, sealed
+  authority/     the embedded authority's key
+  daemon-id      names this daemon in package tokens
+"""
+
+from pathlib import Path
+
+from artifact_manager import BlobStore, Catalog, MutableArtifacts
+from context import Clock
+from platform_daemon import access
+from platform_daemon.access import Issuer
+from platform_daemon.configuration import LimitsSection
+from platform_daemon.errors import DataLoss, NotFound
+from platform_daemon.state import Database
+from platform_daemon.state import collections as collection_state
+from platform_daemon.store.leveldb import LevelDBStore
+from platform_daemon.training import records
+from platform_daemon.training.checkpoints import CheckpointFolder
+
+
+class Storage:
+    """Opening takes the folder for this process alone. Raises DaemonError with the remedy."""
+
+    def __init__(self, folder: Path, clock: Clock, limits: LimitsSection) -> None:
+        self.folder = _private(folder)
+        # First: it holds the lock that keeps a second daemon out of the whole folder.
+        self.store = LevelDBStore.open(_private(folder / "examples"), clock)
+        self.database = Database(folder / "state.db", (access.SCHEMA, collection_state.SCHEMA, records.SCHEMA))
+        self.catalog = Catalog(folder / "artifacts.db")
+        self.blobs = BlobStore(
+            _private(folder / "artifacts"),
+            self.catalog,
+            clock.now_ms,
+            max_blob_bytes=limits.artifact_bytes,
+            quota_bytes=limits.artifact_quota_bytes,
+        )
+        keyring = self.store.keyring
+        self.artifacts = MutableArtifacts(_private(folder / "personal"), self.catalog, keyring)
+        self.checkpoints = CheckpointFolder(_private(folder / "checkpoints"), keyring, (DataLoss, NotFound))
+        self.issuer = _issuer(folder / "authority", self.database)
+
+    def close(self) -> None:
+        """The store last: what closes before it may still need its keys. Repeatable."""
+        self.catalog.close()
+        self.database.close()
+        self.store.close()
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _issuer(folder: Path, database: Database) -> Issuer:
+    """The authority's key: made on a device without apps, and never made anew once certificates hang on it."""
+    _private(folder)
+    with database.read() as connection:
+        (apps,) = connection.execute("SELECT count(*) FROM apps").fetchone()
+    return Issuer.open(folder) if apps or any(folder.glob("*.key")) else Issuer.provision(folder)

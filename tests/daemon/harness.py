@@ -1,0 +1,112 @@
+"""A real daemon in a folder of its own, and apps on it, for tests that go through the public interfaces."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from client_lib import InsituError, Learning
+from client_lib.control import ControlClient
+from client_lib.credentials import CredentialsFile
+from client_lib.identity import hashed_api_key, new_credentials
+from insitu.v1.control_pb2 import ApproveAppRequest
+from insitu.v1.example_pb2 import Features
+
+START_TIMEOUT_S = 60.0
+SCRIPTED = "[context]\nscripted = true\n[training]\npoll_interval_s = 0.1\n"
+
+
+class Daemon:
+    """`insitu daemon run` as a subprocess. Start it again after a kill: the folder stays."""
+
+    def __init__(self, home: Path, configuration: str = SCRIPTED) -> None:
+        self.home = home
+        self.socket = home / "run" / "insitu.sock"
+        (home / "config").mkdir(parents=True, exist_ok=True)
+        (home / "config" / "insitu.toml").write_text(configuration)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = home / "daemon.log"
+
+    def start(self) -> "Daemon":
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "platform_daemon", "--home", str(self.home)]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._wait_until_it_answers()
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        if self.process is None or self.process.poll() is not None:
+            return 0
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+    def control(self) -> ControlClient:
+        return ControlClient.connect(self.socket.with_name("control.sock"))
+
+    def new_app(self, package: str, *, context: tuple[str, ...] = (), consent: bool = True) -> Path:
+        """Credentials of an app that is approved and, unless said otherwise, consented to."""
+        path = self.home / f"{package}.json"
+        credentials = new_credentials(package, context)
+        CredentialsFile(path).create(credentials)
+        request = ApproveAppRequest(
+            package=package,
+            certificate_request_pem=credentials.certificate_request_pem,
+            api_key_sha256=hashed_api_key(credentials),
+            context=context,
+        )
+        with self.control() as control:
+            control.approve_app(request)
+            if consent:
+                control.set_consent(package, given=True)
+            for scope in context:
+                control.set_permission(package, scope, granted=True)
+        return path
+
+    def connect(self, credentials: Path) -> Learning:
+        return Learning.connect(package=credentials.stem, credentials=credentials, socket=self.socket)
+
+    def set_context(self, type: str, **values: int) -> None:
+        features = Features()
+        for name, value in values.items():
+            features.feature[name].int64_list.value.append(value)
+        with self.control() as control:
+            control.set_scripted_context(type, features)
+
+    def idle_and_charging(self, idle: bool = True) -> None:
+        self.set_context("activity", user_idle=int(idle))
+        self.set_context("power", charging=int(idle), on_battery=int(not idle))
+
+    def _wait_until_it_answers(self) -> None:
+        assert self.process is not None
+        until = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the daemon ended: {self.log.read_text()}")
+            try:
+                with self.control() as control:
+                    control.status()
+                    return
+            except InsituError:
+                time.sleep(0.02)
+        raise AssertionError(f"the daemon does not answer: {self.log.read_text()}")
+
+
+@contextmanager
+def running(home: Path, configuration: str = SCRIPTED) -> Iterator[Daemon]:
+    daemon = Daemon(home, configuration).start()
+    try:
+        yield daemon
+    finally:
+        if daemon.process is not None and daemon.process.poll() is None:
+            daemon.process.kill()
+            daemon.process.wait()
