@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insitu.v1.plan_pb2 import HIGHER_IS_BETTER, LOWER_IS_BETTER, AcceptanceGate, Metric
@@ -38,6 +38,7 @@ def test_the_metrics_direction_and_the_minimum_decide(
     assert metric in verdict.explanation
 
 
+@settings(deadline=None)
 @given(st.integers(-5, 20), st.integers(0, 20))
 def test_too_few_held_out_examples_keep_the_old(minimum: int, holdout: int) -> None:
     gate = AcceptanceGate(metric="loss", minimum_holdout_examples=minimum)

@@ -1,7 +1,7 @@
 """Epochs in hashed order: complete, repeatable, unmoved by what is deleted."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -17,6 +17,7 @@ def _visits(order: ExampleOrder, position: Position, sequences: NDArray[np.uint6
     return [int(number) for number in sequences[epoch.rows.ravel()]]
 
 
+@settings(deadline=None)
 @given(_SEQUENCES, st.integers(0, 2**64 - 1), st.integers(0, 1000))
 def test_keys_of_one_epoch_are_distinct(sequences: NDArray[np.uint64], seed: int, epoch: int) -> None:
     keys = order_keys(seed, epoch, sequences)
@@ -32,6 +33,7 @@ def test_keys_never_change() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(_SEQUENCES, st.integers(1, 7), st.integers(0, 3))
 def test_an_epoch_visits_every_example_once_and_fills_up_with_its_first(
     sequences: NDArray[np.uint64], batch: int, epoch: int
@@ -44,6 +46,7 @@ def test_an_epoch_visits_every_example_once_and_fills_up_with_its_first(
     assert visits[count:] == (visits[:count] * batch)[: len(visits) - count]
 
 
+@settings(deadline=None)
 @given(_SEQUENCES, st.integers(1, 7), st.data())
 def test_what_is_left_of_an_epoch_follows_what_was_done(
     sequences: NDArray[np.uint64], batch: int, data: st.DataObject
@@ -58,6 +61,7 @@ def test_what_is_left_of_an_epoch_follows_what_was_done(
     assert order.steps_left(Position(done, 0, done, key)) == len(whole.rows) - done
 
 
+@settings(deadline=None)
 @given(_SEQUENCES, st.data())
 def test_deleting_examples_moves_no_other(sequences: NDArray[np.uint64], data: st.DataObject) -> None:
     kept = data.draw(st.lists(st.sampled_from(sequences.tolist()), min_size=1, unique=True))
@@ -67,6 +71,7 @@ def test_deleting_examples_moves_no_other(sequences: NDArray[np.uint64], data: s
     assert after == [number for number in before if number in set(kept)]
 
 
+@settings(deadline=None)
 @given(_SEQUENCES, st.data())
 def test_deleting_examples_between_suspending_and_resuming_skips_only_them(
     sequences: NDArray[np.uint64], data: st.DataObject

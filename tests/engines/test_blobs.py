@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ TYPES = tensor_types(PARAMETERS)
 ARRAYS = {"b": np.arange(3, dtype="f4"), "w": np.ones((4, 3), "f4")}
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(
         st.sampled_from([np.bool_, np.int32, np.int64, np.float32, np.float64]),
@@ -96,6 +97,7 @@ def test_parameters_of_another_plan_are_refused(arrays: dict[str, NDArray[Any]],
         load_parameters(blob, TYPES)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_pass_for_parameters(blob: bytes) -> None:
     with pytest.raises(BadParameters):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insitu.v1 import example_pb2 as ex
@@ -50,6 +50,7 @@ def with_default(feed: Feed, values: list[Any]) -> Feed:
 _FLOATS = st.floats(width=32, allow_nan=False)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(_FLOATS, _FLOATS, st.integers(-(2**31), 2**31 - 1)), min_size=1, max_size=9))
 def test_rows_come_out_as_they_went_in(rows: list[tuple[float, float, int]]) -> None:
     arrays = Feeds([X, LABEL]).batch([example(x=[a, b], label=[label]) for a, b, label in rows])
@@ -59,6 +60,7 @@ def test_rows_come_out_as_they_went_in(rows: list[tuple[float, float, int]]) -> 
     np.testing.assert_array_equal(arrays["y"], [row[2] for row in rows])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(_FLOATS, max_size=40), min_size=1, max_size=5),
     st.integers(0, 3),

@@ -4,6 +4,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError
 
 import pytest
 
+import ml_engines
 from insitu.v1.plan_pb2 import EngineRequirement
 from ml_engines.engine import Engine
 from ml_engines.errors import BadInput, EngineMissing
@@ -71,3 +72,10 @@ def test_our_own_remedy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("ml_engines.tensorflow.TensorFlowEngine.version", absent)
     with pytest.raises(EngineMissing, match=r"insitu\[tensorflow\]"):
         find_engine(EngineRequirement(name="tensorflow"))
+
+
+def test_the_public_surface_is_pinned() -> None:
+    errors = {"BadInput", "BadParameters", "EngineError", "EngineMissing", "FeatureMissing", "GraphRejected"}
+    errors |= {"SignatureMissing"}
+    types = {"Arrays", "Engine", "Model", "Runner", "Signature", "TensorType"}
+    assert set(ml_engines.__all__) == errors | types | {"EngineRegistry", "Feeds", "find_engine"}
