@@ -1,4 +1,4 @@
-"""One collection of the LevelDB store: its counts, how a batch goes in, and which examples give way to it.
+"""One collection of the LevelDB store: its ledger, its counts, and the records that others read and write through it.
 
 Every method needs the enclave's lock and, but for the constructor, the database's gate (`leveldb.py`).
 
@@ -7,7 +7,6 @@ the batch that changes the examples. From it, `settle` derives how many live at 
 index from the moment it last stood at, back or forth: each expiry is walked over once, whatever is asked in between.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,13 +15,8 @@ from platform_daemon.store.database import Database, WriteBatch
 from platform_daemon.store.keyring import Key, Keyring
 from platform_daemon.store.layout import EXAMPLE_HEADER, FORMAT, Ledger, Run
 from platform_daemon.store.scope import NEVER_MS, Kind, Scope, bucket_end_ms
-from platform_daemon.store.sealing import seal, seal_examples
-from platform_daemon.store.store import Added, Batch, ContextPart, Stats
-
-RECEIPT_MS = 86_400_000
-"""How long a batch's idempotency key is remembered."""
-
-_ACCOUNTS_REMEMBERED = 64
+from platform_daemon.store.sealing import seal
+from platform_daemon.store.store import ContextPart, Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +29,12 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class Snapshot:
     """The context last stored for an account, to be shared by entries that find it unchanged."""
 
     sequence: int
     context: tuple[ContextPart, ...]
     key_ids: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class _Evicted:
-    """What makes way for a batch."""
-
-    examples: int = 0
-    size_bytes: int = 0
-    lowest_sequence: int = 1
-    expired: int = 0
-    expired_bytes: int = 0
-    """Expired entries met on the way, which go as well."""
 
 
 @dataclass(slots=True)
@@ -70,16 +52,14 @@ class Collection:
     settled_ms: int = -1
     evicted: bool = True
     """Context parts may have lost the last entry that used them."""
-    half_rekeyed: bool = False
-    """Shortening began and did not end: keys that it replaced may still be there."""
-    snapshots: dict[int, _Snapshot] = field(default_factory=dict)
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)
 
     def reload(self, ledger: Ledger) -> None:
         """Stand where nothing has expired; the next `settle` walks from there."""
         self.ledger = ledger
         self.live, self.live_bytes = ledger.examples, ledger.size_bytes
         self.settled_ms = -1
-        self.next_expiry_ms = self._first_expiry(0)
+        self.next_expiry_ms = self.first_expiry(0)
         self.snapshots.clear()
 
     def settle(self, now_ms: int) -> None:
@@ -88,12 +68,12 @@ class Collection:
             for run in self.runs(now_ms + 1, self.settled_ms + 1):
                 self.live += run.examples
                 self.live_bytes += run.size_bytes
-            self.next_expiry_ms = self._first_expiry(now_ms + 1)
+            self.next_expiry_ms = self.first_expiry(now_ms + 1)
         elif now_ms >= self.next_expiry_ms:
             for run in self.runs(self.next_expiry_ms, now_ms + 1):
                 self.live -= run.examples
                 self.live_bytes -= run.size_bytes
-            self.next_expiry_ms = self._first_expiry(now_ms + 1)
+            self.next_expiry_ms = self.first_expiry(now_ms + 1)
         self.settled_ms = now_ms
 
     def runs(self, from_ms: int, until_ms: int) -> Iterator[Run]:
@@ -114,24 +94,6 @@ class Collection:
             self._edge_added_ms(now_ms, reverse=True),
             self.next_expiry_ms,
         )
-
-    def add(self, batch: Batch, now_ms: int) -> Added:
-        """Store a batch in one write."""
-        receipt = self._receipt_key(batch.idempotency_key)
-        if receipt and (known := self.room.database.get(receipt)):
-            expiry_ms, first, count = layout.RECEIPT.unpack(known)
-            if expiry_ms > now_ms:
-                return Added(first, count, repeated=True)
-        first, count = self.ledger.next_sequence, len(batch.examples)
-        write = self.room.database.batch()
-        if receipt:
-            write.put(receipt, layout.RECEIPT.pack(now_ms + RECEIPT_MS, first, count))
-            write.put(layout.receipt_expiry_key(now_ms + RECEIPT_MS, receipt), b"")
-        if count:
-            self._store(write, batch, now_ms)
-        else:
-            write.write()
-        return Added(first, count)
 
     def delete_run(self, write: WriteBatch, run: Run) -> None:
         write.delete(layout.run_key(self.enclave, self.collection, run.expiry_ms, run.first))
@@ -171,104 +133,22 @@ class Collection:
         size = ledger.size_bytes - sum(run.size_bytes for run in gone)
         return Ledger(ledger.next_sequence, lowest if left else ledger.next_sequence, left, size)
 
-    def _store(self, write: WriteBatch, batch: Batch, now_ms: int) -> None:
-        self.settle(now_ms)
-        limit = batch.retention.max_examples
-        first, count = self.ledger.next_sequence, len(batch.examples)
-        # Of a batch beyond the limit only the last are stored; all get their numbers.
-        kept = batch.examples[-limit:] if 0 < limit < count else batch.examples
-        kept_first = first + count - len(kept)
-        size = sum(map(len, kept))
-        expiry_ms = now_ms + batch.retention.ttl_ms
-        evicted = _Evicted(lowest_sequence=self.ledger.lowest_sequence)
-        if limit and self.live + len(kept) > limit:
-            evicted = self._evict(write, self.live + len(kept) - limit, now_ms)
-        app, *parts = self.room.keyring.sealing_keys(self._scopes(batch, now_ms, expiry_ms), len(kept))
-        snapshot = self._snapshot(write, batch, app, parts)
-        header = EXAMPLE_HEADER.pack(FORMAT, batch.account, app.id, now_ms, expiry_ms, snapshot.sequence)
-        prefix = layout.example_prefix(self.enclave, self.collection)
-        put = write.put
-        for key, value in seal_examples(app.cipher, prefix, kept_first, header, kept, self.room.random):
-            put(key, value)
-        self.put_run(write, Run(expiry_ms, kept_first, batch.account, len(kept), size, now_ms))
-        ledger = Ledger(
-            first + count,
-            evicted.lowest_sequence,
-            self.ledger.examples - evicted.examples - evicted.expired + len(kept),
-            self.ledger.size_bytes - evicted.size_bytes - evicted.expired_bytes + size,
-        )
-        self.put_ledger(write, ledger)
-        write.write()
-        self.ledger = ledger
-        self.live += len(kept) - evicted.examples
-        self.live_bytes += size - evicted.size_bytes
-        self.evicted |= evicted.examples > 0
-        if evicted.examples:
-            # Not from the beginning: LevelDB would step over all that has been deleted there.
-            self.next_expiry_ms = self._first_expiry(self.next_expiry_ms)
-        else:
-            self.next_expiry_ms = min(self.next_expiry_ms, expiry_ms)
-        if len(self.snapshots) >= _ACCOUNTS_REMEMBERED:
-            self.snapshots.clear()
-        self.snapshots[batch.account] = snapshot
-
-    def _scopes(self, batch: Batch, now_ms: int, expiry_ms: int) -> list[Scope]:
-        scopes = [self.scope(Kind.EXAMPLE, batch.account, "", now_ms, expiry_ms)]
-        for part in batch.context:
-            ends_ms = expiry_ms if part.ttl_ms is None else min(expiry_ms, now_ms + part.ttl_ms)
-            scopes.append(self.scope(Kind.CONTEXT, batch.account, part.type, now_ms, ends_ms))
+    def scopes(self, account: int, context: Sequence[ContextPart], added_ms: int, expiry_ms: int) -> list[Scope]:
+        """Of the app's part, then of each context part."""
+        scopes = [self._scope(Kind.EXAMPLE, account, "", added_ms, expiry_ms)]
+        for part in context:
+            ends_ms = expiry_ms if part.ttl_ms is None else min(expiry_ms, added_ms + part.ttl_ms)
+            scopes.append(self._scope(Kind.CONTEXT, account, part.type, added_ms, ends_ms))
         return scopes
 
-    def scope(self, kind: Kind, account: int, part: str, added_ms: int, expiry_ms: int) -> Scope:
+    def _scope(self, kind: Kind, account: int, part: str, added_ms: int, expiry_ms: int) -> Scope:
         return Scope(kind, self.enclave, account, self.collection, part, bucket_end_ms(added_ms, expiry_ms))
-
-    def _snapshot(self, write: WriteBatch, batch: Batch, app: Key, parts: Sequence[Key]) -> _Snapshot:
-        """The snapshot that the batch shares, or a new one."""
-        key_ids = (app.id, *(key.id for key in parts))
-        context = tuple(batch.context)
-        last = self.snapshots.get(batch.account)
-        if last is not None and last.key_ids == key_ids and last.context == context:
-            return last
-        if not context:
-            return _Snapshot(0, (), key_ids)
-        snapshot = _Snapshot(self.ledger.next_sequence, context, key_ids)
-        for key, part in zip(parts, context, strict=True):
-            self.put_context(write, key, batch.account, snapshot.sequence, part)
-        return snapshot
 
     def put_context(self, write: WriteBatch, key: Key, account: int, snapshot: int, part: ContextPart) -> None:
         record = layout.context_key(self.enclave, self.collection, snapshot, part.type)
         header = layout.CONTEXT_HEADER.pack(FORMAT, account, key.id, part.ttl_ms or 0)
         write.put(record, seal(key.cipher, record, header, self.room.random(layout.NONCE_BYTES), part.features))
         write.put(layout.by_key(key.id, record), b"")
-
-    def _evict(self, write: WriteBatch, surplus: int, now_ms: int) -> _Evicted:
-        """Delete the oldest `surplus` living entries, or all, and the expired before them. A front run that is only
-        partly needed keeps its end."""
-        evicted = _Evicted(lowest_sequence=self.ledger.lowest_sequence)
-        stop = layout.example_key(self.enclave, self.collection, self.ledger.next_sequence)
-        while evicted.examples < surplus:
-            start = layout.example_key(self.enclave, self.collection, evicted.lowest_sequence)
-            front = next(iter(self.room.database.items(start, stop)), None)
-            if front is None:
-                evicted.lowest_sequence = self.ledger.next_sequence
-                break
-            run = self.run_at(*front)
-            if run.expiry_ms <= now_ms:
-                self.delete_run(write, run)
-                evicted.expired += run.examples
-                evicted.expired_bytes += run.size_bytes
-                evicted.lowest_sequence = run.end
-                continue
-            taken = self.front_of(run, surplus - evicted.examples)
-            self.delete_run(write, taken)
-            if taken.examples < run.examples:
-                count, size = run.examples - taken.examples, run.size_bytes - taken.size_bytes
-                self.put_run(write, run._replace(first=taken.end, examples=count, size_bytes=size))
-            evicted.examples += taken.examples
-            evicted.size_bytes += taken.size_bytes
-            evicted.lowest_sequence = taken.end
-        return evicted
 
     def run_at(self, key: bytes, value: bytes) -> Run:
         """The run that begins with the lowest entry of the collection."""
@@ -290,7 +170,9 @@ class Collection:
         size = sum(len(value) - layout.EXAMPLE_OVERHEAD_BYTES for _, value in self.room.database.items(start, stop))
         return run._replace(examples=count, size_bytes=size)
 
-    def _first_expiry(self, from_ms: int) -> int:
+    def first_expiry(self, from_ms: int) -> int:
+        """Of the runs with an expiry from `from_ms` on; NEVER_MS where there is none. Give the latest `from_ms` that
+        will do: LevelDB steps over all that was deleted after it."""
         start = layout.runs_from(self.enclave, self.collection, from_ms)
         stop = layout.after(layout.place_prefix(b"r", self.enclave, self.collection))
         first = next(iter(self.room.database.items(start, stop)), None)
@@ -305,9 +187,3 @@ class Collection:
             if expiry_ms > now_ms:
                 return int(added_ms)
         return 0
-
-    def _receipt_key(self, idempotency_key: bytes) -> bytes:
-        if not idempotency_key:
-            return b""
-        digest = hashlib.blake2b(idempotency_key, digest_size=16).digest()
-        return layout.receipt_key(self.enclave, self.collection, digest)

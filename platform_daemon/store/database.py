@@ -84,6 +84,9 @@ class Database:
 
     def items(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Records from `start` up to and without `stop`, as they are now. Use it up, or drop it, inside the gate."""
+        if reverse:
+            # plyvel 1.5 misses a record at `start` that is alone in its range when it goes backwards.
+            start = _just_before(start)
         items: Iterator[tuple[bytes, bytes]] = self._db.iterator(
             start=start, stop=stop, reverse=reverse, verify_checksums=True
         )
@@ -133,3 +136,8 @@ class Database:
             "or remove the store's folder to start anew",
             reason="STORE_DAMAGED",
         )
+
+
+def _just_before(key: bytes) -> bytes:
+    """Between a key that is not all zeros and whatever precedes it among keys of its length."""
+    return (int.from_bytes(key, "big") - 1).to_bytes(len(key), "big") + b"\xff"

@@ -7,10 +7,11 @@ however many examples there are, and the tidying (`drop_parts_of`) costs what wa
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from platform_daemon.store import layout
 from platform_daemon.store.collection import Collection, Room
-from platform_daemon.store.database import PORTION_RECORDS
+from platform_daemon.store.database import PORTION_RECORDS, WriteBatch
 from platform_daemon.store.layout import CONTEXT_HEADER, EXAMPLE_OVERHEAD_BYTES, Run
 from platform_daemon.store.scope import NEVER_MS, RECORDS, Selector
 
@@ -46,6 +47,46 @@ def delete_runs(collection: Collection, from_ms: int, until_ms: int, chosen: Cal
         write.write()
         collection.ledger = ledger
     return living
+
+
+@dataclass(slots=True)
+class Evicted:
+    """What makes way for a batch."""
+
+    lowest_sequence: int
+    examples: int = 0
+    size_bytes: int = 0
+    expired: int = 0
+    expired_bytes: int = 0
+    """Expired entries met on the way, which go as well."""
+
+
+def evict(collection: Collection, write: WriteBatch, surplus: int, now_ms: int) -> Evicted:
+    """Delete the oldest `surplus` living entries, or all there are, and the expired before them. The run that the last
+    of them is in keeps its end. The caller brings ledger and counts up to date."""
+    evicted = Evicted(collection.ledger.lowest_sequence)
+    enclave, number = collection.enclave, collection.collection
+    stop = layout.example_key(enclave, number, collection.ledger.next_sequence)
+    while evicted.examples < surplus:
+        start = layout.example_key(enclave, number, evicted.lowest_sequence)
+        front = next(iter(collection.room.database.items(start, stop)), None)
+        if front is None:
+            evicted.lowest_sequence = collection.ledger.next_sequence
+            break
+        run = collection.run_at(*front)
+        taken = run if run.expiry_ms <= now_ms else collection.front_of(run, surplus - evicted.examples)
+        collection.delete_run(write, taken)
+        evicted.lowest_sequence = taken.end
+        if run.expiry_ms <= now_ms:
+            evicted.expired += run.examples
+            evicted.expired_bytes += run.size_bytes
+            continue
+        evicted.examples += taken.examples
+        evicted.size_bytes += taken.size_bytes
+        if taken.examples < run.examples:
+            left, size = run.examples - taken.examples, run.size_bytes - taken.size_bytes
+            collection.put_run(write, run._replace(first=taken.end, examples=left, size_bytes=size))
+    return evicted
 
 
 def remove_enclave(room: Room, enclave: int) -> None:

@@ -1,10 +1,11 @@
 """Erasures that take several steps, written down before the first, so that a crash in between cannot leave half of one.
 
 An erasure destroys keys, which is what counts, and then tidies records and counters. It is entered here durably,
-carried out, and struck out; what opening finds entered is carried out again. Each is therefore written so that
-repeating it is harmless.
+carried out, and struck out. What failed half way is done again before the enclave stores anything more, and what a
+killed process left, when the store is opened. Each is therefore written so that repeating it is harmless.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,39 +55,47 @@ _KINDS: dict[str, Callable[..., Erasure]] = {kind.__name__: kind for kind in (Cl
 
 
 class Journal:
-    """The erasures under way. Use inside the database's gate; entries of one enclave are made under its lock."""
+    """The erasures under way. Use inside the database's gate; what concerns an enclave, under its lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._number = 0
+        self._numbers = itertools.count()
+        self.unfinished: dict[bytes, Erasure] = {}
+        """What failed half way, here or in a process that was killed, by the key to strike it out with."""
 
-    def pending(self) -> list[tuple[bytes, Erasure]]:
-        """What a killed process left, in the order of entry, with the keys to strike them out by."""
+    def load(self) -> None:
+        """Find what a killed process left."""
         start = layout.journal_key(0)
-        entries = []
+        number = 0
         for key, value in self._database.items(start, layout.after(start[:1])):
             fields = json.loads(value)
             kind = _KINDS[fields.pop("kind")]
             if "keep_features" in fields:
                 fields["keep_features"] = tuple(fields["keep_features"])
-            entries.append((key, kind(**fields)))
-        return entries
+            self.unfinished[key] = kind(**fields)
+            number = layout.journal_number(key) + 1
+        self._numbers = itertools.count(number)
+
+    def unfinished_of(self, enclave: int) -> list[tuple[bytes, Erasure]]:
+        """In the order of entry."""
+        return [(key, erasure) for key, erasure in sorted(self.unfinished.items()) if erasure.enclave == enclave]
 
     @contextmanager
     def entered(self, erasure: Erasure) -> Iterator[None]:
-        """Carry the erasure out inside. If that fails the entry stays, and opening the store will repeat it."""
-        self._number += 1
-        key = layout.journal_key(self._number)
-        while self._database.get(key) is not None:
-            self._number += 1
-            key = layout.journal_key(self._number)
+        """Carry the erasure out inside. If that fails it counts as unfinished."""
+        key = layout.journal_key(next(self._numbers))
         write = self._database.batch(sync=True)
         write.put(key, json.dumps({"kind": type(erasure).__name__, **asdict(erasure)}).encode())
         write.write()
-        yield
+        try:
+            yield
+        except BaseException:
+            self.unfinished[key] = erasure
+            raise
         self.strike_out(key)
 
     def strike_out(self, key: bytes) -> None:
         write = self._database.batch()
         write.delete(key)
         write.write()
+        self.unfinished.pop(key, None)

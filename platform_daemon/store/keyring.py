@@ -156,13 +156,14 @@ class Keyring:
             return {key.id: key.scope for key in self._keys.values() if selector.takes(key.id, key.scope)}
 
     def destroy(self, selector: Selector) -> dict[int, Scope]:
-        """Destroy keys, durably on return; returns what they were. On an error none is destroyed."""
+        """Destroy keys, durably on return; returns what they were. After an error they may be there or not: repeat."""
         with self._lock:
             doomed = {key.id: key.scope for key in self._keys.values() if selector.takes(key.id, key.scope)}
             if doomed:
                 left = {key_id: key for key_id, key in self._keys.items() if key_id not in doomed}
-                self._save(left, self._next_id)
+                # Also if the write fails: it may have got as far as the file, and what is not there must not seal.
                 self._sealing = {scope: key for scope, key in self._sealing.items() if key.id not in doomed}
+                self._save(left, self._next_id)
                 self._keys = left
                 self.destructions += 1
             return doomed

@@ -177,6 +177,11 @@ def journal_key(number: int) -> bytes:
     return _JOURNAL.pack(b"j", number)
 
 
+def journal_number(key: bytes) -> int:
+    _, number = _JOURNAL.unpack(key)
+    return int(number)
+
+
 def place_prefix(table: bytes, enclave: int, collection: int) -> bytes:
     return _PLACE.pack(table, enclave, collection)
 

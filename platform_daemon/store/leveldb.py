@@ -3,9 +3,10 @@
     folder.py      who holds the folder, and whether it is whole
     keyring.py     data keys; destroying them is what deletes        (master_key, scope, atomic_file)
     layout.py      records, byte by byte                             (sealing, database)
-    collection.py  adding, counting, evicting
+    collection.py  a collection's ledger and its counts
+    adding.py      storing a batch
     scanning.py    reading
-    erasing.py     clearing, removing, sweeping                      (journal: erasures survive a crash half way)
+    erasing.py     clearing, evicting, sweeping                      (journal: erasures survive a crash half way)
     rekeying.py    shortening, narrowing                             (features)
 
 Here is the order of things: each call passes the database's gate, so that closing can wait for it, then takes the
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from context.clock import Clock
 from platform_daemon.store import erasing, layout, rekeying
+from platform_daemon.store.adding import add
 from platform_daemon.store.atomic_file import Disk, LocalDisk
 from platform_daemon.store.collection import Collection, Room
 from platform_daemon.store.database import Database
@@ -94,7 +96,9 @@ class LevelDBStore:
     def add(self, batch: Batch) -> Added:
         place = batch.place
         with self._database, self._lock(place.enclave):
-            return self._collection(place.enclave, place.collection).add(batch, self._clock.now_ms())
+            if self._journal.unfinished:
+                self._finish(place.enclave)
+            return add(self._collection(place.enclave, place.collection), batch, self._clock.now_ms())
 
     def scan(self, scan: Scan) -> Iterator[StoredExample]:
         place = scan.place
@@ -114,28 +118,21 @@ class LevelDBStore:
             return Stats() if collection is None else collection.stats(self._clock.now_ms())
 
     def shorten(self, place: Place, ttl_ms: int) -> None:
-        erasure = Shorten(place.enclave, place.collection, ttl_ms)
-        with self._hold(place.enclave), self._journal.entered(erasure):
-            self._carry_out(erasure)
+        self._erase(Shorten(place.enclave, place.collection, ttl_ms))
 
     def clear(self, place: Place, account: int | None = None) -> int:
-        erasure = Clear(place.enclave, place.collection, account)
-        with self._hold(place.enclave), self._journal.entered(erasure):
-            return self._carry_out(erasure)
+        return self._erase(Clear(place.enclave, place.collection, account))
 
     def revoke(self, enclave: int, context_type: str, keep_features: frozenset[str] = frozenset()) -> None:
+        if keep_features:
+            self._erase(Narrow(enclave, context_type, tuple(sorted(keep_features))))
+            return
         with self._hold(enclave):
-            if keep_features:
-                erasure = Narrow(enclave, context_type, tuple(sorted(keep_features)))
-                with self._journal.entered(erasure):
-                    self._carry_out(erasure)
-                return
             parts = frozenset({context_type})
             self._destroy(Selector(kinds=frozenset({Kind.CONTEXT}), enclave=enclave, parts=parts))
 
     def remove_enclave(self, enclave: int) -> None:
-        with self._hold(enclave), self._journal.entered(Remove(enclave)):
-            self._carry_out(Remove(enclave))
+        self._erase(Remove(enclave))
 
     def sweep(self) -> Swept:
         now_ms = self._clock.now_ms()
@@ -190,6 +187,18 @@ class LevelDBStore:
                 if scope.kind is Kind.CONTEXT:
                     self._dead_keys[scope.enclave].add(key_id)
 
+    def _erase(self, erasure: Erasure) -> int:
+        with self._hold(erasure.enclave):
+            self._finish(erasure.enclave)
+            with self._journal.entered(erasure):
+                return self._carry_out(erasure)
+
+    def _finish(self, enclave: int) -> None:
+        """Carry out what failed half way, before anything comes in that it was not meant for."""
+        for key, erasure in self._journal.unfinished_of(enclave):
+            self._carry_out(erasure)
+            self._journal.strike_out(key)
+
     def _carry_out(self, erasure: Erasure) -> int:
         """With the enclave held. Returns how many living examples it deleted."""
         now_ms = self._clock.now_ms()
@@ -197,7 +206,9 @@ class LevelDBStore:
             case Clear(enclave, number, account):
                 return erasing.clear(self._collection(enclave, number), account, now_ms)
             case Shorten(enclave, number, ttl_ms):
-                rekeying.shorten(self._collection(enclave, number), ttl_ms, now_ms)
+                # Done again, it has to look for replaced keys even where no expiry is left to bring forward.
+                repeated = erasure in list(self._journal.unfinished.values())
+                rekeying.shorten(self._collection(enclave, number), ttl_ms, now_ms, repeated=repeated)
             case Narrow(enclave, context_type, keep_features):
                 rekeying.narrow(self._room, enclave, context_type, frozenset(keep_features))
             case Remove(enclave):
@@ -245,11 +256,9 @@ class LevelDBStore:
             for key, value in self._database.items(b"m", layout.after(b"m")):
                 enclave, number, ledger = layout.ledger_of(key, value)
                 self._collection(enclave, number).reload(ledger)
-            for key, erasure in self._journal.pending():
-                if isinstance(erasure, Shorten):
-                    self._collection(erasure.enclave, erasure.collection).half_rekeyed = True
-                self._carry_out(erasure)
-                self._journal.strike_out(key)
+            self._journal.load()
+            for enclave in {erasure.enclave for erasure in self._journal.unfinished.values()}:
+                self._finish(enclave)
             self._find_dead_keys()
 
     def _find_dead_keys(self) -> None:

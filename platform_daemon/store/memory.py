@@ -64,7 +64,7 @@ class MemoryStore:
                 entry = _Entry(collection.next_sequence, batch.account, now_ms, expiry_ms, example, dict(context))
                 collection.entries.append(entry)
                 collection.next_sequence += 1
-            if batch.retention.max_examples:
+            if batch.examples and batch.retention.max_examples:
                 for entry in collection.living(now_ms)[: -batch.retention.max_examples]:
                     collection.entries.remove(entry)
             return added

@@ -55,13 +55,13 @@ def _narrow_part(room: Room, write: WriteBatch, entry: bytes, scope: Scope, keep
     write.put(layout.by_key(key.id, record), b"")
 
 
-def shorten(collection: Collection, ttl_ms: int, now_ms: int) -> None:
-    """Bring expiries forward to `ttl_ms` after storage where they are later."""
+def shorten(collection: Collection, ttl_ms: int, now_ms: int, *, repeated: bool) -> None:
+    """Bring expiries forward to `ttl_ms` after storage where they are later. `repeated` when an earlier try may have
+    left keys that it replaced."""
     longer = (run.expiry_ms - run.added_ms > ttl_ms for run in collection.runs(now_ms + 1, NEVER_MS))
-    if not collection.half_rekeyed and not any(longer):
+    if not repeated and not any(longer):
         return
     room = collection.room
-    collection.half_rekeyed = True
     place = Selector(kinds=RECORDS, enclave=collection.enclave, collection=collection.collection)
     old = room.keyring.select(place)
     collection.snapshots.clear()
@@ -69,7 +69,6 @@ def shorten(collection: Collection, ttl_ms: int, now_ms: int) -> None:
     room.keyring.destroy(Selector(ids=frozenset(old)))
     drop_parts_of(room, old)
     collection.reload(collection.ledger)
-    collection.half_rekeyed = False
 
 
 @dataclass(slots=True)
@@ -131,12 +130,8 @@ class _Shortening:
         """The scopes of the run's app part and of each of its context parts."""
         if self._expiry_ms(run) <= self.now_ms:
             return []
-        collection, expiry_ms = self.collection, self._expiry_ms(run)
-        scopes = [collection.scope(Kind.EXAMPLE, run.account, "", run.added_ms, expiry_ms)]
-        for part in self._parts(self._snapshot_of(run)):
-            ends_ms = expiry_ms if part.ttl_ms is None else min(expiry_ms, run.added_ms + part.ttl_ms)
-            scopes.append(collection.scope(Kind.CONTEXT, run.account, part.type, run.added_ms, ends_ms))
-        return scopes
+        parts = self._parts(self._snapshot_of(run))
+        return self.collection.scopes(run.account, parts, run.added_ms, self._expiry_ms(run))
 
     def _snapshot_of(self, run: Run) -> int:
         key = layout.example_key(self.collection.enclave, self.collection.collection, run.first)

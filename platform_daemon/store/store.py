@@ -139,7 +139,8 @@ class Store(Protocol):
     """
 
     def add(self, batch: Batch) -> Added:
-        """Store a batch. When it returns, the examples survive a killed process."""
+        """Store a batch. When it returns, the examples survive a killed process. An empty one stores and evicts
+        nothing."""
         ...
 
     def scan(self, scan: Scan) -> Iterator[StoredExample]:

@@ -1,0 +1,112 @@
+"""How a batch goes into a collection of the LevelDB store: one write, all or nothing."""
+
+import hashlib
+from collections.abc import Sequence
+
+from platform_daemon.store import layout
+from platform_daemon.store.collection import Collection, Snapshot
+from platform_daemon.store.database import WriteBatch
+from platform_daemon.store.erasing import Evicted, evict
+from platform_daemon.store.keyring import Key
+from platform_daemon.store.layout import EXAMPLE_HEADER, FORMAT, Ledger, Run
+from platform_daemon.store.sealing import seal_examples
+from platform_daemon.store.store import Added, Batch
+
+RECEIPT_MS = 86_400_000
+"""How long a batch's idempotency key is remembered."""
+
+_ACCOUNTS_REMEMBERED = 64
+
+
+def add(collection: Collection, batch: Batch, now_ms: int) -> Added:
+    """With the enclave's lock held and inside the database's gate. Counters in memory change once the write is done."""
+    database = collection.room.database
+    receipt = _receipt_key(collection, batch.idempotency_key)
+    if receipt and (known := database.get(receipt)):
+        expiry_ms, first, count = layout.RECEIPT.unpack(known)
+        if expiry_ms > now_ms:
+            return Added(first, count, repeated=True)
+    first, count = collection.ledger.next_sequence, len(batch.examples)
+    write = database.batch()
+    if receipt:
+        write.put(receipt, layout.RECEIPT.pack(now_ms + RECEIPT_MS, first, count))
+        write.put(layout.receipt_expiry_key(now_ms + RECEIPT_MS, receipt), b"")
+    if count:
+        _store(collection, write, batch, now_ms)
+    else:
+        write.write()
+    return Added(first, count)
+
+
+def _store(collection: Collection, write: WriteBatch, batch: Batch, now_ms: int) -> None:
+    collection.settle(now_ms)
+    limit = batch.retention.max_examples
+    next_sequence = collection.ledger.next_sequence + len(batch.examples)
+    # Of a batch beyond the limit only the last are stored; all get their numbers.
+    kept = batch.examples[-limit:] if 0 < limit < len(batch.examples) else batch.examples
+    expiry_ms = now_ms + batch.retention.ttl_ms
+    run = Run(expiry_ms, next_sequence - len(kept), batch.account, len(kept), sum(map(len, kept)), now_ms)
+    surplus = collection.live + run.examples - limit if limit else 0
+    evicted = evict(collection, write, surplus, now_ms)
+    snapshot = _seal(collection, write, batch, run, kept)
+    collection.put_run(write, run)
+    before = collection.ledger
+    ledger = Ledger(
+        next_sequence,
+        evicted.lowest_sequence,
+        before.examples - evicted.examples - evicted.expired + run.examples,
+        before.size_bytes - evicted.size_bytes - evicted.expired_bytes + run.size_bytes,
+    )
+    collection.put_ledger(write, ledger)
+    write.write()
+    collection.ledger = ledger
+    if len(collection.snapshots) >= _ACCOUNTS_REMEMBERED:
+        collection.snapshots.clear()
+    collection.snapshots[batch.account] = snapshot
+    _count(collection, run, evicted)
+
+
+def _seal(collection: Collection, write: WriteBatch, batch: Batch, run: Run, examples: Sequence[bytes]) -> Snapshot:
+    """Put the examples, and the snapshot of their context where it is not the last one again."""
+    room = collection.room
+    scopes = collection.scopes(batch.account, batch.context, run.added_ms, run.expiry_ms)
+    app, *parts = room.keyring.sealing_keys(scopes, run.examples)
+    snapshot = _snapshot(collection, write, batch, app, parts)
+    header = EXAMPLE_HEADER.pack(FORMAT, run.account, app.id, run.added_ms, run.expiry_ms, snapshot.sequence)
+    prefix = layout.example_prefix(collection.enclave, collection.collection)
+    put = write.put
+    for key, value in seal_examples(app.cipher, prefix, run.first, header, examples, room.random):
+        put(key, value)
+    return snapshot
+
+
+def _snapshot(collection: Collection, write: WriteBatch, batch: Batch, app: Key, parts: Sequence[Key]) -> Snapshot:
+    """Only entries with the same keys share one, so that it lives in the same bucket as all of them."""
+    key_ids = (app.id, *(key.id for key in parts))
+    context = tuple(batch.context)
+    last = collection.snapshots.get(batch.account)
+    if last is not None and last.key_ids == key_ids and last.context == context:
+        return last
+    if not context:
+        return Snapshot(0, (), key_ids)
+    snapshot = Snapshot(collection.ledger.next_sequence, context, key_ids)
+    for key, part in zip(parts, context, strict=True):
+        collection.put_context(write, key, batch.account, snapshot.sequence, part)
+    return snapshot
+
+
+def _count(collection: Collection, run: Run, evicted: Evicted) -> None:
+    collection.live += run.examples - evicted.examples
+    collection.live_bytes += run.size_bytes - evicted.size_bytes
+    collection.next_expiry_ms = min(collection.next_expiry_ms, run.expiry_ms)
+    if evicted.examples:
+        collection.evicted = True
+        collection.next_expiry_ms = collection.first_expiry(collection.next_expiry_ms)
+
+
+def _receipt_key(collection: Collection, idempotency_key: bytes) -> bytes:
+    """A digest, since an app may put anything into the key. Empty where there is none."""
+    if not idempotency_key:
+        return b""
+    digest = hashlib.blake2b(idempotency_key, digest_size=16).digest()
+    return layout.receipt_key(collection.enclave, collection.collection, digest)
