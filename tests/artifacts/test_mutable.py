@@ -188,7 +188,8 @@ def test_a_damaged_version_is_never_served(bench: Bench, damage: str) -> None:
     path = bench.folder / "mutable" / "7" / "words-session" / "params" / "3"
     match damage:
         case "flip":
-            path.write_bytes(path.read_bytes()[:-1] + b"\0")
+            sealed = path.read_bytes()
+            path.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
         case "swap":
             path.write_bytes(path.with_name("2").read_bytes())
         case "remove":
