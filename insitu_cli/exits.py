@@ -22,6 +22,7 @@ EXTRAS = {
 
 _REFUSALS = {
     "artifact_manager.errors": "ArtifactError",
+    "insitu_cli.demo.device": "DemoFailed",
     "plan_toolkit.errors": "ToolkitError",
     "platform_daemon.configuration": "BadConfiguration",
 }

@@ -41,7 +41,11 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     # Text that goes to a file or pipe is not broken into lines of a terminal's width.
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 1000, highlight=False).print(table)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 1000, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 @contextmanager

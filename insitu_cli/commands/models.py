@@ -34,6 +34,7 @@ def list_models(package: str, as_json: bool) -> None:
         [row for artifact in found.artifacts for row in _versions(artifact)],
         empty="nothing was learnt yet",
     )
+    click.echo()
     output.print_table(
         ("package", "loaded plan", "plan version", "parameters version", "predictions"),
         [(m.package, m.plan_name, m.plan_version, m.parameters_version or "base", m.predictions) for m in found.loaded],

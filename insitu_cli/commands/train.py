@@ -1,5 +1,6 @@
 """`insitu train`: what trains, and why it does not."""
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -72,12 +73,14 @@ def explain(session: str, package: str, as_json: bool) -> None:
             ("plan", status.options.plan),
             ("output", f"{status.options.output}, {_version(status)}"),
             ("last run", output.when(status.last_run_ms)),
-            ("next possible", output.when(status.next_run_ms) if status.next_run_ms else "when the conditions hold"),
+            ("next possible", _next(status)),
         ]
     )
-    for reason in status.reasons:
+    for reason in _untold(status):
         click.echo(f"- {reason}")
+    click.echo()
     _print_conditions(status)
+    click.echo()
     _print_attempts(status)
 
 
@@ -135,6 +138,20 @@ def _print_attempts(status: "SessionStatus") -> None:
         ],
         empty="it has not run yet",
     )
+
+
+def _untold(status: "SessionStatus") -> list[str]:
+    """Reasons that the table of conditions does not give."""
+    remedies = [reading.remedy for reading in status.conditions if reading.remedy]
+    return [reason for reason in status.reasons if not any(remedy in reason for remedy in remedies)]
+
+
+def _next(status: "SessionStatus") -> str:
+    if output.enum_name(status, "state") in ("done", "stopped"):
+        return "never: it is over"
+    if status.next_run_ms > time.time() * 1000:
+        return output.when(status.next_run_ms)
+    return "when the conditions hold"
 
 
 def _metrics(attempt: "Attempt") -> str:

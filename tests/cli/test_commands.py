@@ -37,13 +37,13 @@ def test_first_steps_of_an_app(at_home: Device, insitu: Insitu, insitu_json: Jso
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (app,) = insitu_json("app", "list")
     assert (app["package"], app["state"], app["consent"]) == (PACKAGE, "requested", False)
-    assert app["wished_context"] == ["power", "network"]
+    assert app["wished_context"] == ["network", "power"]
 
     approved = insitu("app", "approve", PACKAGE)
     assert approved.stdout.splitlines() == [
         f"{PACKAGE} is approved",
         f"let it collect with: insitu consent give {PACKAGE}",
-        f"it would like context; grant it with: insitu permissions grant {PACKAGE} power network",
+        f"it would like context; grant it with: insitu permissions grant {PACKAGE} network power",
     ]
     assert insitu("consent", "give", PACKAGE).stdout == f"{PACKAGE} may collect\n"
     insitu("permissions", "grant", PACKAGE, "power", "network.connected")
@@ -146,9 +146,8 @@ def test_without_a_daemon_each_says_how_to_start_it(
     assert refused.stdout == ""
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
+def test_unknown_names_are_not_found(at_home: Device, insitu: Insitu) -> None:
+    for command in (
         ("app", "approve", PACKAGE),
         ("app", "remove", PACKAGE, "--yes"),
         ("app", "token", PACKAGE),
@@ -158,10 +157,8 @@ def test_without_a_daemon_each_says_how_to_start_it(
         ("train", "explain", "words-session"),
         ("train", "stop", "words-session"),
         ("models", "rollback", PACKAGE, "artifact:/words-session/params"),
-    ],
-)
-def test_unknown_names_are_not_found(at_home: Device, insitu: Insitu, command: tuple[str, ...]) -> None:
-    assert insitu(*command, expect=ExitCode.NOT_FOUND).stderr.startswith("Error: ")
+    ):
+        assert insitu(*command, expect=ExitCode.NOT_FOUND).stderr.startswith("Error: "), command
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,19 @@ def test_explain_shows_attempts_and_progress(scheduled: SimulatedDaemon, insitu:
     assert "version 3" in shown
 
 
+def test_a_session_that_is_over_will_not_run(scheduled: SimulatedDaemon, insitu: Insitu) -> None:
+    status = scheduled.state.app(PACKAGE).sessions[SESSION]
+    assert "next possible  when the conditions hold" in insitu("train", "explain", SESSION).stdout
+    status.state = training_pb2.SessionState.DONE
+    assert "next possible  never" in insitu("train", "explain", SESSION).stdout
+
+
+def test_what_the_conditions_say_is_not_said_twice(scheduled: SimulatedDaemon, insitu: Insitu) -> None:
+    scheduled.state.app(PACKAGE).sessions[SESSION].reasons[:] = ["idle: no; leave the device alone", "the disk is full"]
+    lines = insitu("train", "explain", SESSION).stdout.splitlines()
+    assert [line for line in lines if line.startswith("- ")] == ["- the disk is full"]
+
+
 def test_json(scheduled: SimulatedDaemon, insitu_json: Callable[..., Any]) -> None:
     (entry,) = insitu_json("train", "list")
     assert (entry["package"], entry["status"]["state"]) == (PACKAGE, "waiting")

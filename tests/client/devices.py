@@ -109,4 +109,4 @@ def real() -> Iterator[Daemon]:
 
 DAEMONS: dict[str, Callable[[], AbstractContextManager[Daemon]]] = {"simulated": simulated, "real": real}
 """Every daemon that the shared tests run against."""
-CHOSEN = os.environ.get("INSITU_TEST_DAEMONS", "simulated").split(",")
+CHOSEN = os.environ.get("INSITU_TEST_DAEMONS", "simulated,real").split(",")

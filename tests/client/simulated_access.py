@@ -20,7 +20,8 @@ class Access:
         self._state = state
 
     def RequestApproval(self, request: pb.RequestApprovalRequest, session: str) -> pb.RequestApprovalResponse:
-        app = App(request.package, request.api_key_sha256, request.certificate_request_pem, tuple(request.context))
+        wishes = tuple(sorted(request.context))
+        app = App(request.package, request.api_key_sha256, request.certificate_request_pem, wishes)
         return pb.RequestApprovalResponse(approved=bool(request_app(self._state, app).certificate_pem))
 
     def Challenge(self, request: pb.ChallengeRequest, session: str) -> pb.ChallengeResponse:

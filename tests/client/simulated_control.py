@@ -28,7 +28,9 @@ class Control:
 
     def ApproveApp(self, request: control_pb2.ApproveAppRequest, session: str) -> control_pb2.AppRecord:
         if request.certificate_request_pem:
-            app = App(request.package, request.api_key_sha256, request.certificate_request_pem, tuple(request.context))
+            app = App(
+                request.package, request.api_key_sha256, request.certificate_request_pem, tuple(sorted(request.context))
+            )
             request_app(self._state, app)
         app = self._state.app(request.package)
         approve_app(self._state, app)
