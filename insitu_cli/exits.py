@@ -22,7 +22,6 @@ EXTRAS = {
 
 _REFUSALS = {
     "artifact_manager.errors": "ArtifactError",
-    "insitu_cli.demo.device": "DemoFailed",
     "plan_toolkit.errors": "ToolkitError",
     "platform_daemon.configuration": "BadConfiguration",
 }
