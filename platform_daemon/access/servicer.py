@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import TypeVar
 
 from insitu.v1 import access_pb2 as pb
@@ -22,18 +23,28 @@ _API_KEY_LIMIT_CHARACTERS = 256
 class AccessServicer:
     """Every method is open to any process that reaches the apps' socket."""
 
-    def __init__(self, authority: Authority, apps: Apps, nonces: Nonces, sessions: Sessions, audience: str) -> None:
-        """`audience` names this daemon; tokens made for another are refused."""
+    def __init__(
+        self,
+        authority: Authority,
+        apps: Apps,
+        nonces: Nonces,
+        sessions: Sessions,
+        audience: str,
+        executor: Executor | None = None,
+    ) -> None:
+        """`audience` names this daemon; tokens made for another are refused. Strangers' requests keep `executor` busy:
+        one of its own keeps them from delaying the calls of sessions."""
         self._authority = authority
         self._apps = apps
         self._nonces = nonces
         self._sessions = sessions
         self._audience = audience
+        self._executor = executor
 
     async def request_approval(
         self, request: pb.RequestApprovalRequest, context: CallContext
     ) -> pb.RequestApprovalResponse:
-        app = await _blocking(
+        app = await self._blocking(
             lambda: self._authority.request(
                 request.package,
                 request.certificate_request_pem,
@@ -46,7 +57,7 @@ class AccessServicer:
 
     async def challenge(self, request: pb.ChallengeRequest, context: CallContext) -> pb.ChallengeResponse:
         package = check_package(request.package)
-        app = await _blocking(lambda: self._apps.find(package))
+        app = await self._blocking(lambda: self._apps.find(package))
         if app is None:
             raise NotFound(f"{package} has not asked for approval here: hand in a request first", reason="UNKNOWN_APP")
         if not app.certificate_pem:
@@ -64,15 +75,18 @@ class AccessServicer:
         check_package(request.package)
         if not 0 < len(request.api_key) <= _API_KEY_LIMIT_CHARACTERS:
             raise InvalidArgument(f"1 to {_API_KEY_LIMIT_CHARACTERS} characters are expected", field="api_key")
-        return await _blocking(lambda: self._register(request, context.peer))
+        return await self._blocking(lambda: self._register(request, context.peer))
 
     async def open(self, request: pb.OpenRequest, context: CallContext) -> pb.OpenResponse:
         check_package(request.package)
-        return await _blocking(lambda: self._open(request, context.peer))
+        return await self._blocking(lambda: self._open(request, context.peer))
 
     async def close(self, request: pb.CloseRequest, context: CallContext) -> pb.CloseResponse:
         self._sessions.close(context.session, context.peer)
         return pb.CloseResponse()
+
+    async def _blocking(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def _register(self, request: pb.RegisterRequest, peer: Peer) -> pb.RegisterResponse:
         app = self._authority.verify_registration(request.package, request.api_key, request.certificate_pem)
@@ -92,7 +106,3 @@ class AccessServicer:
         """Verify a token for this call and use its nonce up."""
         nonce = verify_token(token, public_key, package=package, audience=self._audience, purpose=purpose)
         self._nonces.use(nonce, peer.uid, package)
-
-
-async def _blocking(work: Callable[[], T]) -> T:
-    return await asyncio.to_thread(work)

@@ -59,15 +59,7 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Bind and serve. The endpoint's folder must be closed to other users."""
-        limits = self._limits
-        server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", limits.message_bytes),
-                ("grpc.max_send_message_length", limits.message_bytes),
-                ("grpc.max_concurrent_streams", limits.calls_per_connection),
-            ],
-            maximum_concurrent_rpcs=limits.concurrent_calls,
-        )
+        server = grpc.aio.server(options=_options(self._limits), maximum_concurrent_rpcs=self._limits.concurrent_calls)
         for service, handlers in self._handlers().items():
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         await self._add_standard_services(server)
@@ -105,6 +97,20 @@ class GrpcServer:
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
             _aio_reflection.ReflectionServicer([*names, health.SERVICE_NAME, reflection.SERVICE_NAME]), registrar
         )
+
+
+def _options(limits: CallLimits) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        ("grpc.max_send_message_length", limits.message_bytes),
+        ("grpc.max_concurrent_streams", limits.calls_per_connection),
+        # By default gRPC resets streams of a client at the limit that has seen a call end before the server has, and
+        # drops calls at random once a thousand wait, as UNAVAILABLE and CANCELLED. The bounds above are enough, and
+        # answer RESOURCE_EXHAUSTED.
+        ("grpc.http.overload_protection", 0),
+        ("grpc.server.max_pending_requests", 2 * limits.concurrent_calls),
+        ("grpc.server.max_pending_requests_hard_limit", 4 * limits.concurrent_calls),
+    ]
 
 
 def _answer_with(

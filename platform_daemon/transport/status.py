@@ -22,6 +22,7 @@ from platform_daemon.errors import BY_STATUS, DaemonError, Internal, ResourceExh
 _logger = logging.getLogger(__name__)
 _DOMAIN = "insitu"
 _MESSAGE_LIMIT_CHARACTERS = 1000  # metadata is limited to 8 KiB, in which the message stands twice
+_CAUSES_LIMIT = 8
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 REASON_KEY = "insitu-reason"
@@ -79,8 +80,11 @@ def _is_disk_full(error: Exception) -> bool:
 
 def _outline(error: BaseException) -> str:
     """Types and places, cause first, without messages: those may quote the request."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
-    own = f"{type(error).__qualname__} at {places or 'an unknown place'}"
-    cause = error.__cause__ or error.__context__
-    return own if cause is None else f"{_outline(cause)}, then {own}"
+    steps: list[str] = []
+    step: BaseException | None = error
+    while step is not None and len(steps) < _CAUSES_LIMIT:
+        frames = traceback.extract_tb(step.__traceback__)
+        places = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
+        steps.insert(0, f"{type(step).__qualname__} at {places or 'an unknown place'}")
+        step = step.__cause__ or step.__context__
+    return ", then ".join(steps)

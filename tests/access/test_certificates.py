@@ -101,10 +101,11 @@ def with_each_bit_flipped(pem: str, label: str) -> Iterator[str]:
         yield f"-----BEGIN {label}-----\n{base64.encodebytes(raw).decode()}-----END {label}-----\n"
 
 
-def test_any_flipped_bit_is_refused() -> None:
+def test_any_flipped_bit_of_a_request_is_refused_or_changes_nothing() -> None:
+    """As below: the same signed content may stand in more than one wrapping."""
     for pem in with_each_bit_flipped(REQUEST_PEM, "CERTIFICATE REQUEST"):
-        with pytest.raises(InvalidArgument):
-            read_request(pem, PACKAGE)
+        with contextlib.suppress(InvalidArgument):
+            assert read_request(pem, PACKAGE).public_key == APP.key.public_key().public_bytes_raw()
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import grpc.aio
 from google.protobuf import descriptor_pb2, descriptor_pool, wrappers_pb2
@@ -120,7 +121,7 @@ class GrpcClient:
     """Raw calls over gRPC."""
 
     def __init__(self, path: Path) -> None:
-        self.channel = grpc.aio.insecure_channel(f"unix:{path}", options=CHANNEL_OPTIONS)
+        self.channel = grpc.aio.insecure_channel(f"unix:{quote(str(path))}", options=CHANNEL_OPTIONS)
 
     async def call(
         self,

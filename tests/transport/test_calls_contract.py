@@ -151,10 +151,24 @@ def test_a_defect_is_numbered_and_neither_answer_nor_log_quotes_the_request(
     run(scenario)
 
 
-def test_many_calls_at_once_on_one_connection(run: Run) -> None:
+def test_thousands_of_calls_at_once_on_one_connection_are_all_answered(run: Run) -> None:
     async def scenario(client: GrpcClient, servicer: EchoServicer) -> None:
-        payloads = [bytes_value(os.urandom(100)) for _ in range(500)]
+        payloads = [bytes_value(os.urandom(100)) for _ in range(3000)]
         answers = await asyncio.gather(*(client.call("Say", payload) for payload in payloads))
+        assert {(answer.code, answer.message) for answer in answers} == {("OK", "")}
         assert [answer.payload for answer in answers] == payloads
+
+    run(scenario)
+
+
+def test_calls_that_are_given_up_by_the_thousand_disturb_no_other(run: Run) -> None:
+    async def scenario(client: GrpcClient, servicer: EchoServicer) -> None:
+        abandoned = [asyncio.create_task(client.call("WaitForever", b"")) for _ in range(2000)]
+        await servicer.waiting.wait()
+        for call in abandoned:
+            call.cancel()
+        assert (await client.call("Say", b"")).code == "OK"
+        await asyncio.gather(*abandoned, return_exceptions=True)
+        assert (await client.call("Say", b"")).code == "OK"
 
     run(scenario)

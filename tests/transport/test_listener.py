@@ -15,7 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from platform_daemon.transport import Access, ConnectionLimits, Listener, ListenError, SocketInUse, only_uid
+from platform_daemon.transport import Access, CallLimits, ConnectionLimits, Listener, ListenError, SocketInUse, only_uid
 from tests.transport.echo import EchoServicer, GrpcClient, bytes_value, connected, echo_table, serving
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -218,6 +218,24 @@ def test_connections_beyond_the_limit_are_told_and_closed(path: Path) -> None:
     run(scenario)
 
 
+def test_calls_beyond_the_limit_are_refused_until_one_ends(path: Path) -> None:
+    async def scenario() -> None:
+        servicer = EchoServicer()
+        server = Listener(path, echo_table(servicer), mode=0o600, call_limits=CallLimits(concurrent_calls=5))
+        async with serving(server), connected(path) as client:
+            waiting = [asyncio.create_task(client.call("WaitForever", b"")) for _ in range(5)]
+            while (answer := await client.call("Say", b"")).code == "OK":
+                await servicer.waiting.wait()
+            assert answer.code == "RESOURCE_EXHAUSTED"
+            waiting.pop().cancel()
+            while (await client.call("Say", b"")).code != "OK":
+                pass
+            for call in waiting:
+                call.cancel()
+
+    run(scenario)
+
+
 def test_only_the_admitted_user_is_served(path: Path) -> None:
     async def scenario() -> None:
         table = echo_table(EchoServicer(), Access.OWNER)
@@ -276,6 +294,16 @@ def test_a_path_that_is_too_long_is_refused_with_the_limit(tmp_path: Path) -> No
             assert await says(client)
         with pytest.raises(ListenError, match="at most 103"):
             await listener(longest.with_name(longest.name + "s")).start()
+
+    run(scenario)
+
+
+def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        odd = tmp_path / "a b%41é#?.sock"
+        async with serving(listener(odd)), connected(odd) as client:
+            assert await says(client)
+        assert os.listdir(tmp_path) == [f"{odd.name}.lock"]
 
     run(scenario)
 

@@ -1,0 +1,59 @@
+"""The mapping from exceptions to answers, without a transport."""
+
+import sqlite3
+from pathlib import Path
+
+import grpc
+import pytest
+
+from context.errors import UnknownContextType
+from platform_daemon.errors import BY_STATUS, InvalidArgument, ResourceExhausted
+from platform_daemon.transport.status import as_daemon_error, grpc_code, grpc_message, trailing_metadata
+
+
+def test_every_status_is_one_of_grpcs() -> None:
+    for status, kind in BY_STATUS.items():
+        assert grpc_code(kind("wrong")) is grpc.StatusCode[status]
+
+
+def test_errors_of_the_packages_below_keep_status_reason_and_message() -> None:
+    error = as_daemon_error(UnknownContextType("weather", ["power"]), "/a.B/C")
+    assert isinstance(error, InvalidArgument)
+    assert error.reason == "UNKNOWN_CONTEXT_TYPE"
+    assert error.message == "there is no context type 'weather': use one of power"
+
+
+def test_a_full_disk_is_not_a_defect(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "small.db")
+    connection.execute("PRAGMA max_page_count = 2")
+    connection.execute("CREATE TABLE t (x)")
+    with pytest.raises(sqlite3.OperationalError) as full:
+        connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    connection.close()
+    assert isinstance(as_daemon_error(full.value, "/a.B/C"), ResourceExhausted)
+    assert as_daemon_error(OSError(122, "quota"), "/a.B/C").reason == "DISK_FULL"
+    assert as_daemon_error(OSError(5, "I/O error"), "/a.B/C").status == "INTERNAL"
+
+
+def test_the_log_names_causes_in_order_and_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        try:
+            {}["canary"]
+        except KeyError as error:
+            raise RuntimeError("canary") from error
+
+    with pytest.raises(RuntimeError) as failed:
+        fail()
+    as_daemon_error(failed.value, "/a.B/C")
+    (line,) = caplog.messages
+    assert line.index("KeyError at ") < line.index(", then RuntimeError at ")
+    assert "canary" not in line
+
+
+def test_metadata_stays_ascii_and_small_whatever_the_app_called_its_fields() -> None:
+    error = InvalidArgument("ü" * 100_000, field="features[\n\0é" + "x" * 100_000)
+    metadata = trailing_metadata(error)
+    assert len(grpc_message(error)) <= 1000
+    assert sum(len(key) + len(value) for key, value in metadata) < 6000
+    for key, value in metadata:
+        assert key.endswith("-bin") or (str(value).isascii() and str(value).isprintable())
