@@ -3,11 +3,13 @@
 import re
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from plan_toolkit.errors import Operation, OperationUnsupported
+from plan_toolkit.relu_repair import repair_relus
 from plan_toolkit.signatures import Functions
 from plan_toolkit.tensorflow_graph import save_model
 
@@ -42,6 +44,7 @@ def litert_graph(functions: Functions) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         save_model(functions, folder)
+        repair_relus(Path(folder))
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=list(functions.by_signature), tags={tf.saved_model.SERVING}
         )

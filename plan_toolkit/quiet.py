@@ -14,11 +14,10 @@ def quiet() -> Iterator[None]:
     """Sends what native code writes to standard error into a scratch file while the block runs.
 
     TensorFlow's compiler logs past every switch that Python has, so the descriptor itself is turned; the whole process
-    is affected, other threads' standard error too. Standard output stays as it is. Nests.
+    is affected, other threads' standard error too. Standard output stays as it is.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
-    levels = [logger.level for logger in loggers]
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -26,11 +25,16 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             os.dup2(scratch.fileno(), 2)
             for logger in loggers:
-                logger.setLevel(logging.ERROR)
+                logger.addFilter(_is_error)
             yield
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        for logger in loggers:
+            logger.removeFilter(_is_error)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    """A filter, not a level: TensorFlow sets the levels back."""
+    return record.levelno >= logging.ERROR
