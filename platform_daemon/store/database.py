@@ -131,6 +131,8 @@ class Database:
             return ResourceExhausted(
                 "the disk has no room for examples: free some space and repeat", reason="DISK_FULL"
             )
+        if "Too many open files" in str(error):
+            return Unavailable("the daemon has too many files open: repeat a little later", reason="TOO_MANY_FILES")
         return DataLoss(
             f"the example database {self._path} is damaged ({error}): restore it from a backup, "
             "or remove the store's folder to start anew",

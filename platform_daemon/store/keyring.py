@@ -33,7 +33,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from platform_daemon.errors import DataLoss, NotFound
+from platform_daemon.errors import DataLoss, NotFound, Unavailable
 from platform_daemon.store.atomic_file import Disk, LocalDisk, discard_temporary, replace
 from platform_daemon.store.master_key import KEY_BYTES, NONCE_BYTES, MasterKey
 from platform_daemon.store.scope import NEVER_MS, Kind, Scope, Selector
@@ -87,6 +87,7 @@ class Keyring:
         self._keys = {key.id: key for key in keys}
         self._sealing: dict[Scope, Key] = {}
         self._next_id = next_id
+        self._open = True
         self.destructions = 0
         """Grows with every erasure: who holds anything unsealed looks again when this has changed."""
 
@@ -158,6 +159,7 @@ class Keyring:
     def destroy(self, selector: Selector) -> dict[int, Scope]:
         """Destroy keys, durably on return; returns what they were. After an error they may be there or not: repeat."""
         with self._lock:
+            self._check_open()
             doomed = {key.id: key.scope for key in self._keys.values() if selector.takes(key.id, key.scope)}
             if doomed:
                 left = {key_id: key for key_id, key in self._keys.items() if key_id not in doomed}
@@ -179,7 +181,8 @@ class Keyring:
         return header + nonce + key.cipher.encrypt(nonce, plaintext, _named_data(header, enclave, name))
 
     def open(self, enclave: int, name: str, sealed: bytes) -> bytes:
-        """Raises NotFound when its key was destroyed, DataLoss when these are not the bytes sealed under that name."""
+        """Raises NotFound when its key was destroyed, DataLoss when these are not the bytes sealed under that name,
+        Unavailable once closed."""
         try:
             version, key_id = _SEALED.unpack_from(sealed)
         except struct.error:
@@ -188,6 +191,7 @@ class Keyring:
             raise DataLoss(f"{name} is damaged: remove it and produce it again")
         cipher = self.cipher(key_id)
         if cipher is None:
+            self._check_open()
             raise NotFound(f"{name} was erased: produce it again")
         start = _SEALED.size + NONCE_BYTES
         try:
@@ -201,12 +205,18 @@ class Keyring:
         chosen = Selector(kinds=frozenset({Kind.NAMED}), enclave=enclave, parts=frozenset(names))
         return len(self.destroy(chosen))
 
-    def forget(self) -> None:
-        """Drop every key from memory; the file stays. Nothing opens afterwards."""
+    def close(self) -> None:
+        """Drop every key from memory; the file stays. Nothing opens or seals afterwards. Repeatable."""
         with self._lock:
+            self._open = False
             self._keys = {}
             self._sealing = {}
             self.destructions += 1
+
+    def _check_open(self) -> None:
+        """Once closed, memory has no keys: nothing may be taken for erased because of that, nor the file rewritten."""
+        if not self._open:
+            raise Unavailable("the keyring is closed: repeat when the daemon is back", reason="STORE_CLOSED")
 
     def _lasts(self, key: Key, seals: int) -> bool:
         return key.seals + seals <= self._seals_per_key
@@ -224,6 +234,7 @@ class Keyring:
         self._sealing.update((key.scope, key) for key in made)
 
     def _save(self, keys: dict[int, Key], next_id: int) -> None:
+        self._check_open()
         preamble = _PREAMBLE.pack(_MAGIC, _VERSION)
         plaintext = bytearray(_COUNTS.pack(next_id, len(keys)))
         for key in keys.values():

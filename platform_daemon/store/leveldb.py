@@ -136,7 +136,8 @@ class LevelDBStore:
 
     def sweep(self) -> Swept:
         now_ms = self._clock.now_ms()
-        keys = self._destroy(Selector(kinds=RECORDS, ended_by_ms=now_ms))
+        with self._database:
+            keys = self._destroy(Selector(kinds=RECORDS, ended_by_ms=now_ms))
         with self._registry:
             enclaves = {enclave for enclave, _ in self._collections} | set(self._dead_keys)
         examples = 0
@@ -148,7 +149,7 @@ class LevelDBStore:
 
     def close(self) -> None:
         self._database.close()
-        self.keyring.forget()
+        self.keyring.close()
         self._folder.release()
 
     def _lock(self, enclave: int) -> threading.RLock:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_daemon.errors import DataLoss, FailedPrecondition, NotFound, ResourceExhausted
+from platform_daemon.errors import DataLoss, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from platform_daemon.store.atomic_file import LocalDisk, replace, temporary_of
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
@@ -191,6 +191,26 @@ def test_a_key_is_durable_before_its_first_use(path: Path, master: MasterKey) ->
     (key,) = ring.sealing_keys([SCOPE])
     assert disk.done == ["written", "renamed", "synced"]
     assert key.id in Keyring.load(path, master).select(Selector())
+
+
+def test_a_closed_ring_never_touches_its_file(path: Path, master: MasterKey) -> None:
+    ring = Keyring.load(path, master)
+    ring.sealing_keys([SCOPE])
+    sealed = ring.seal(1, "name", b"value")
+    before = path.read_bytes()
+    ring.close()
+    ring.close()
+    attempts: list[Callable[[], object]] = [
+        lambda: ring.sealing_keys([SCOPE]),
+        lambda: ring.seal(1, "name", b"value"),
+        lambda: ring.open(1, "name", sealed),
+        lambda: ring.destroy(Selector()),
+        lambda: ring.destroy_named(1, ["name"]),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Unavailable):
+            attempt()
+    assert path.read_bytes() == before
 
 
 def test_a_full_disk_changes_nothing(path: Path, master: MasterKey) -> None:
