@@ -79,6 +79,7 @@ def author(
     """
     _check(batch_size, epochs, steps, feeds, label_feed)
     with quiet():
+        from plan_toolkit.advice import advise
         from plan_toolkit.drafts import make_draft
 
         draft = make_draft(
@@ -86,47 +87,46 @@ def author(
             sample or {},
         )  # fmt: skip
         engines: Sequence[EngineName] = ("litert", "tensorflow") if engine == "auto" else (engine,)
+        advice = advise(draft)
         inferring, learning = draft.inference_graph(engines), draft.training_graph(engines)
-    shared = _identity(draft, name, version, parent)
     context = tuple(dict.fromkeys((*context, *_context_of(feeds))))
-    plans = AuthoredPlans(
-        _plan(
-            shared,
-            inferring,
-            inference=plan_pb2.InferenceInstructions(
-                feeds=[feed.to_proto() for feed in draft.model.feeds],
-                context=context,
-                score_output=score_output,
-                batch_size=inference_batch_size,
-                deadline_ms=deadline_ms,
-            ),
-        ),
-        _plan(
-            shared,
-            learning,
-            training=plan_pb2.TrainingInstructions(
-                query=query.to_proto(context),
-                feeds=[feed.to_proto() for feed in (*draft.model.feeds, draft.label)],
-                batch_size=batch_size,
-                epochs=(epochs or 1) if steps is None else None,
-                steps=steps,
-                seed=seed,
-                metrics=_metrics(draft),
-                acceptance_gate=_gate(acceptance_gate, query, draft),
-                start_from=plan_pb2.START_FROM_LIVE if start_from == "live" else plan_pb2.START_FROM_BASE,
-                checkpoint_steps=checkpoint_steps,
-            ),
-        ),
-        _notices(inferring, learning),
+    inference = plan_pb2.InferenceInstructions(
+        feeds=[feed.to_proto() for feed in draft.model.feeds],
+        context=context,
+        score_output=score_output,
+        batch_size=inference_batch_size,
+        deadline_ms=deadline_ms,
     )
-    linted = [notice for plan in (plans.inference, plans.training) for notice in _lint(plan)]
-    plans = replace(plans, notices=tuple(dict.fromkeys((*plans.notices, *linted))))
-    if verify:
-        with quiet():
-            from plan_toolkit.verify import verify as compare
+    training = plan_pb2.TrainingInstructions(
+        query=query.to_proto(context),
+        feeds=[feed.to_proto() for feed in (*draft.model.feeds, draft.label)],
+        batch_size=batch_size,
+        epochs=(epochs or 1) if steps is None else None,
+        steps=steps,
+        seed=seed,
+        metrics=_metrics(draft),
+        acceptance_gate=_gate(acceptance_gate, query, draft),
+        start_from=plan_pb2.START_FROM_LIVE if start_from == "live" else plan_pb2.START_FROM_BASE,
+        checkpoint_steps=checkpoint_steps,
+    )
+    shared = _identity(draft, name, version, parent)
+    plans = AuthoredPlans(
+        _plan(shared, inferring, inference=inference),
+        _plan(shared, learning, training=training),
+        (*advice, *_notices(inferring, learning)),
+    )
+    return _examined(plans, draft if verify else None)
 
-            compare(plans, draft)
-    return plans
+
+def _examined(plans: AuthoredPlans, draft: "Draft | None") -> AuthoredPlans:
+    """Linted, and compared with the draft where there is one."""
+    linted = [notice for plan in (plans.inference, plans.training) for notice in _lint(plan)]
+    if draft is not None:
+        with quiet():
+            from plan_toolkit.verify import verify
+
+            verify(plans, draft)
+    return replace(plans, notices=tuple(dict.fromkeys((*plans.notices, *linted))))
 
 
 def _check(batch_size: int, epochs: int | None, steps: int | None, feeds: Sequence[Feed], label: Feed) -> None:

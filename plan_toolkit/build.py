@@ -33,7 +33,8 @@ def build(source: str | os.PathLike[str], folder: str | os.PathLike[str] | None 
     """Run `plan()` of a Python source file and write the two plans into `folder`, by default the source's own.
 
     `plan()` returns AuthoredPlans, or the arguments of `author` as a mapping with `model` among them. Random numbers
-    and the names that Keras gives start anew, so that the same source gives the same bytes.
+    and the names that Keras gives start anew, so that the same source gives the same bytes; a SavedModel, which counts
+    the functions of its process, does so in a fresh process.
 
     Raises:
         SourceInvalid: the file cannot be loaded, or `plan()` is missing, fails, or returns something else.

@@ -60,6 +60,8 @@ def adapt(model: Any, feeds: Sequence[Feed]) -> Model:
     for name in names:
         if names.count(name) > 1:
             raise BadArgument("feeds", f"two feeds give the input {name!r}")
+    if keras.backend.backend() != "tensorflow":
+        raise BadArgument("model", f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=tensorflow")
     if isinstance(model, keras.Model):
         return _keras_model(model, feeds)
     if isinstance(model, tf.Module) and callable(model):

@@ -195,6 +195,19 @@ def test_arguments_that_do_not_fit_are_named(changes, argument):
     assert refused.value.argument == argument
 
 
+def test_logits_read_as_probabilities_are_noticed():
+    plans = authored(mlp(8, 6, 3, last=None), verify=False)
+    assert [notice.code for notice in plans.notices] == ["logits-read-as-probabilities"]
+    assert "from_logits=True" in plans.notices[0].message
+
+
+def test_warnings_of_the_linter_are_notices():
+    feeds = [Feed("context:power.level", "x", shape=(8,))]
+    (notice, *_) = authored(mlp(8, 6, 3), feeds=feeds, verify=False).notices
+    assert notice.code == "lint"
+    assert "add a default" in notice.message
+
+
 def test_what_is_no_model_is_refused():
     with pytest.raises(BadArgument, match=r"keras\.Model or a callable tf\.Module, not int"):
         authored(3)
