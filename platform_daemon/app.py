@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,7 @@ logger = logging.getLogger("insitud")
 CANNOT_START = (DaemonError, ArtifactError, ContextError, ListenError, AuthorityUnusable, SchemaFromTheFuture)
 """Each says what is wrong with the device and what to do."""
 STORE_THREADS = 4
+STRANGER_THREADS = 2
 SHUTDOWN_GRACE_S = 5.0
 
 
@@ -59,6 +61,8 @@ class Primary:
         self._clock = SystemClock()
         self._storage = Storage(configuration.locations.state, self._clock, configuration.limits)
         self._executor = ThreadPoolExecutor(STORE_THREADS, "store")
+        # Apart from the threads that work for those who have a session.
+        self._strangers = ThreadPoolExecutor(STRANGER_THREADS, "access")
         self._started_ms = self._clock.now_ms()
 
         database = self._storage.database
@@ -126,6 +130,7 @@ class Primary:
         await self._training.close()
         await self._pool.close()
         await asyncio.to_thread(self._context.stop)
+        self._strangers.shutdown(wait=True, cancel_futures=True)
         self._executor.shutdown(wait=True)
         await asyncio.to_thread(self._storage.close)
 
@@ -151,7 +156,7 @@ class Primary:
         nonces, audience = Nonces(self._clock), self._storage.issuer.fingerprint
         table.add_service(
             access_pb2.DESCRIPTOR.services_by_name["Access"],
-            AccessServicer(self._authority, self._apps, nonces, self._sessions, audience),
+            AccessServicer(self._authority, self._apps, nonces, self._sessions, audience, self._strangers),
             Access.PUBLIC,
         )
         collections = CollectionServicer(
@@ -223,6 +228,9 @@ def run(configuration: Configuration, missing_protections: Sequence[str]) -> int
     logging.basicConfig(
         level=configuration.daemon.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A gRPC connection takes three descriptors, the default limit is 1,024.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     asyncio.run(_serve(configuration, missing_protections))
     return 0
 

@@ -103,7 +103,11 @@ class Execution:
         examples = self._training_set(plan, run)
         checkpoint = await asyncio.to_thread(world.checkpoints.load, self._key(run))
         blob = await asyncio.to_thread(plan.read)
-        start = StartRun(plan=blob, parameters=await asyncio.to_thread(self._start_parameters, blob, run))
+        start = StartRun(
+            plan=blob,
+            parameters=await asyncio.to_thread(self._start_parameters, blob, run),
+            live_parameters=await asyncio.to_thread(self._live_parameters, run),
+        )
         if checkpoint is not None:
             start.checkpoint.CopyFrom(checkpoint)
             self._furthest_step = checkpoint.step
@@ -150,6 +154,15 @@ class Execution:
         if not run.start_version:
             return Plan.FromString(plan).base_parameters
         return self._world.parameters.read(self.session.enclave.number, run.start_uri, run.start_version)
+
+    def _live_parameters(self, run: Run) -> bytes:
+        """What the new parameters have to be as good as, where that is not what the run started from."""
+        parameters, enclave = self._world.parameters, self.session.enclave.number
+        uri = self.session.options.output
+        version = parameters.in_use(enclave, uri)
+        if not version or (uri, version) == (run.start_uri, run.start_version):
+            return b""
+        return parameters.read(enclave, uri, version)
 
     def _on_ready(self, ready: RunReady) -> None:
         self.progress.total_steps = ready.total_steps
@@ -240,7 +253,7 @@ class Execution:
             last_ended_ms=now_ms,
             failures=failures,
             retry_ms=retry_ms,
-            from_base=session.from_base and event is not Event.COMMITTED,
+            from_base=session.from_base and event is Event.FAILED,
             reason=reason if event is Event.FAILED else "",
         )
         world.sessions.conclude(self.session, replace(run, ended_ms=now_ms, outcome=self.session.state, reason=reason))

@@ -13,8 +13,9 @@ from platform_daemon.training.world import World
 
 
 def due_ms(session: Session, world: World) -> int:
-    """Unix milliseconds from which on the session wants a trainer. A suspended run wants it at once."""
-    if session.state is State.SUSPENDED:
+    """Unix milliseconds from which on the session wants a trainer. A suspended run wants it at once, and so does a
+    session whose results had to be forgotten."""
+    if session.state is State.SUSPENDED or session.from_base:
         return session.retry_ms
     due = next_due_ms(
         session.options.cadence,

@@ -1,10 +1,11 @@
 """A real daemon in a folder of its own, and apps on it, for tests that go through the public interfaces."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from client_lib import InsituError, Learning
 from client_lib.control import ControlClient
 from client_lib.credentials import CredentialsFile
 from client_lib.identity import hashed_api_key, new_credentials
+from context import ContextRegistry, SystemClock
 from insitu.v1.control_pb2 import ApproveAppRequest
 from insitu.v1.example_pb2 import Features
+from platform_daemon.store.leveldb import LevelDBStore
+from platform_daemon.store.store import Place, Scan
 
 START_TIMEOUT_S = 60.0
 SCRIPTED = "[context]\nscripted = true\n[training]\npoll_interval_s = 0.1\n"
@@ -72,6 +76,36 @@ class Daemon:
                 control.set_permission(package, scope, granted=True)
         return path
 
+    def app(self, package: str) -> Path:
+        """Credentials of an app, made if it is the first time."""
+        path = self.home / f"{package}.json"
+        return path if path.exists() else self.new_app(package)
+
+    def stored_context(self, package: str, collection: str) -> dict[str, set[str]]:
+        """Names of the context features that lie in the store, by type. Nobody but the primary can read them, so the
+        daemon is stopped meanwhile."""
+        self.stop()
+        place = self._place(package, collection)
+        store = LevelDBStore.open(self.home / "state" / "examples", SystemClock())
+        try:
+            types = frozenset(spec.name for spec in ContextRegistry())
+            found: dict[str, set[str]] = {}
+            for entry in store.scan(Scan(place, context_types=types)):
+                for context_type, blob in entry.context.items():
+                    found.setdefault(context_type, set()).update(Features.FromString(blob).feature)
+        finally:
+            store.close()
+        self.start()
+        return found
+
+    def _place(self, package: str, collection: str) -> Place:
+        with sqlite3.connect(self.home / "state" / "state.db") as connection:
+            query = (
+                "SELECT enclave, collections.number FROM collections JOIN enclaves ON enclaves.number = enclave"
+                " WHERE package = ? AND name = ?"
+            )
+            return Place(*connection.execute(query, (package, collection)).fetchone())
+
     def connect(self, credentials: Path) -> Learning:
         return Learning.connect(package=credentials.stem, credentials=credentials, socket=self.socket)
 
@@ -99,6 +133,14 @@ class Daemon:
             except InsituError:
                 time.sleep(0.02)
         raise AssertionError(f"the daemon does not answer: {self.log.read_text()}")
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait for what another process brings about."""
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.02)
 
 
 @contextmanager

@@ -327,6 +327,13 @@ def test_forgetting_gives_up_the_run_and_starts_from_the_base(tmp_path: Path) ->
         again = await device.trainer()
         assert (again.step, again.start_parameters) == (0, b"base")
         await finish(device, again)
+        device.clock.advance(3601)
+        await device.service.forget(APP.number, lambda session: True)
+        await finish(device, await device.trainer(), accepted=False)
+        trainers = len(device.trainers)
+        await device.service.tick()
+        assert not await device.service.tick()
+        assert len(device.trainers) == trainers
 
     on_device(test, tmp_path)
 

@@ -179,7 +179,8 @@ class ControlServicer(object):
 
     def SetPermission(self, request, context):
         """Grants or revokes one context type or one of its features. Revoking makes what is stored of it unreadable before
-        the call returns, stops runs that use it and deletes parameters trained with it. NOT_FOUND: no such app or type.
+        the call returns, stops runs that use it and deletes parameters trained with it. NOT_FOUND: no such app.
+        INVALID_ARGUMENT: no such type or feature.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
