@@ -157,6 +157,8 @@ class TrainingService:
     def _choose(self) -> Session | None:
         """The eligible session whose app has waited longest: no app starves another."""
         world = self._world
+        if unmet(device_readings(world.observe(), world.policy, requires_unmetered=False)):
+            return None
         since_ms = world.clock.now_ms() - DAY_MS
         last_of_app: dict[int, int] = {}
         eligible = []

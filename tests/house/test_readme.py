@@ -89,9 +89,9 @@ def test_the_commands_of_the_table_exist() -> None:
     commands = [command for row in rows for command in commands_of(row)]
     assert len(commands) > 20
     for command in commands:
-        if command[0] == "completion":
-            command = command[:1]
-        call = [Path(sys.executable).parent / "insitu", *command, "--help"]
+        # The shells are arguments of `completion`, not commands.
+        verbs = command[:1] if command[0] == "completion" else command
+        call = [Path(sys.executable).parent / "insitu", *verbs, "--help"]
         result = subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
         assert result.returncode == 0, command
         assert "Example" in result.stdout, command
