@@ -53,6 +53,7 @@ class RunningApp:
 
     def __init__(self, app: App, plans: AuthoredPlans, credentials: Path, socket: Path) -> None:
         self.app = app
+        self.engine = plans.training.engine.name
         self.learning = Learning.connect(package=app.package, credentials=credentials, socket=socket)
         self.collection = self.learning.get_collection_client(CollectionOptions(app.name, context=app.context))
         parameters = f"artifact:/{app.name}/params"
@@ -79,6 +80,7 @@ class RunningApp:
 
 
 def fit_base(model: keras.Model, inputs: Any, labels: NDArray[np.int64], loss: str) -> None:
-    """A hundred passes over what the developer has, the same ones each time."""
+    """A hundred steps over all that the developer has."""
     model.compile(keras.optimizers.Adam(0.01), loss)
-    model.fit(inputs, labels, epochs=100, batch_size=len(labels), shuffle=False, verbose=0)
+    for _ in range(100):
+        model.train_on_batch(inputs, labels)

@@ -33,9 +33,7 @@ class Cellar(App):
         keras.utils.set_random_seed(0)
         liked, wine = keras.Input((13,), name="liked"), keras.Input((13,), name="wine")
         weekend, charging = keras.Input((1,), name="weekend"), keras.Input((1,), name="charging")
-        hidden = keras.layers.Dense(32, activation="relu")(
-            keras.layers.Concatenate()([liked, wine, weekend, charging])
-        )
+        hidden = keras.layers.Dense(32, activation="relu")(keras.layers.Concatenate()([liked, wine, weekend, charging]))
         model = keras.Model(
             [liked, wine, weekend, charging], keras.layers.Dense(1, activation="sigmoid", name="match")(hidden)
         )

@@ -15,7 +15,7 @@ from plan_toolkit import AuthoredPlans, ExampleQuery, Feed, author
 class Clinic(App):
     name = "clinic"
     does = "tells benign from malignant tumours"
-    base = "trained on 20 patients drawn at random"
+    base = "trained on 12 patients drawn at random"
     measure = "accuracy"
     context = ("device", "activity")
 

@@ -41,13 +41,15 @@ def digits() -> Shares:
 
 
 def breast_cancer() -> Shares:
-    """Thirty measurements of the cells in a tumour, and whether it is benign: the developer has 20 patients."""
-    return _standardised(*datasets.load_breast_cancer(return_X_y=True), developer=20)
+    """Thirty measurements of the cells in a tumour, and whether it is benign: the developer has 12 patients."""
+    inputs, labels = datasets.load_breast_cancer(return_X_y=True)
+    return _standardised(inputs, labels, developer=12)
 
 
 def wine() -> Shares:
     """Thirteen chemical measurements of a wine, and its cultivar: the developer has 12 bottles."""
-    return _standardised(*datasets.load_wine(return_X_y=True), developer=12)
+    inputs, labels = datasets.load_wine(return_X_y=True)
+    return _standardised(inputs, labels, developer=12)
 
 
 def split(order: Indices, developer: int) -> tuple[Indices, Indices, Indices]:

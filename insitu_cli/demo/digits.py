@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from client_lib import PredictorClient
 from insitu_cli.demo import data
@@ -45,7 +46,7 @@ class Digits(App):
             query=ExampleQuery(self.name, minimum_examples=100, context=self.context),
             batch_size=8,
             # More than it needs: the run is to last long enough to be interrupted.
-            epochs=1000,
+            epochs=2000,
         )
 
     def stream(self) -> Iterable[Features]:
@@ -53,6 +54,10 @@ class Digits(App):
         return ({"pixels": image, "label": label} for image, label in zip(user.inputs, user.labels, strict=True))
 
     def quality(self, predictor: PredictorClient) -> float:
-        test = self.shares.test
-        answers = predictor.predict_many([{"pixels": image} for image in test.inputs])
-        return accuracy(np.asarray(answers["probabilities"]).argmax(axis=1), test.labels)
+        return accuracy(self.read(predictor), self.shares.test.labels)
+
+    def read(self, predictor: PredictorClient) -> NDArray[np.int64]:
+        """What is read in each digit of the test share."""
+        answers = predictor.predict_many([{"pixels": image} for image in self.shares.test.inputs])
+        read: NDArray[np.int64] = np.asarray(answers["probabilities"]).argmax(axis=1)
+        return read
