@@ -15,17 +15,19 @@ def main(json_path: Path | None = None, report_path: Path | None = None) -> int:
     from rich.console import Console
 
     from insitu_cli.demo.device import Device
+    from insitu_cli.demo.narrator import Narrator
     from plan_toolkit.quiet import quiet
 
-    console = Console()
+    narrator = Narrator(Console())
     with Device() as device:
         # The daemon starts meanwhile.
-        with console.status("Loading TensorFlow"), quiet():
-            from insitu_cli.demo.narrator import Narrator
+        with narrator.step("load", "Loading TensorFlow") as said, quiet():
             from insitu_cli.demo.story import Story
-        narrator = Narrator(console)
+
+            said.append("TensorFlow is loaded, for authoring.")
         story = Story(device, narrator)
         results = story.tell()
+    narrator.tell("done", f"The whole story took {results.duration_s:.0f} s; the daemon and its folder are gone.")
     if json_path is not None:
         _write(json_path, json.dumps(asdict(results), indent=2))
         narrator.tell("json", f"{json_path}")

@@ -1,5 +1,6 @@
 """A device of its own for the demonstration: a daemon in a temporary home, and the owner's hand on it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -43,8 +44,10 @@ class Device:
         self.locations.config.mkdir()
         self.locations.config_file.write_text(CONFIGURATION)
         command = [sys.executable, "-m", "platform_daemon", "--home", str(self.home)]
+        # What configures the user's own daemon is not meant for this one.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("INSITU_")}
         with self._log.open("wb") as log:
-            self._daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._daemon = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.control = ControlClient.connect(self.locations.control_socket)
 
     def await_ready(self) -> int:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from insitu_cli.demo.device import Device
 from insitu_cli.demo.results import AppResult, Digit
+from insitu_cli.demo.watch import Watch
 
 _SHADES = " .:-=+*#%@"
 
@@ -16,6 +18,11 @@ class Narrator:
         self.console = console
         self.phases_s: dict[str, float] = {}
         """How long each step took, by its name."""
+        self._started_s = time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started_s
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[list[str]]:
@@ -26,6 +33,14 @@ class Narrator:
             yield said
         self.phases_s[name] = time.monotonic() - started_s
         self.tell(name, " ".join(said), self.phases_s[name])
+
+    @contextmanager
+    def watching(self, name: str, device: Device) -> Iterator[Watch]:
+        """A step that shows progress bars."""
+        started_s = time.monotonic()
+        with Watch(device, self.console) as watch:
+            yield watch
+        self.phases_s[name] = time.monotonic() - started_s
 
     def tell(self, name: str, text: str, took_s: float | None = None) -> None:
         duration = "" if took_s is None else f" [dim]{took_s:.1f} s[/]"
@@ -39,7 +54,7 @@ class Narrator:
             f"{use.type} [{'green' if use.injected else 'yellow'}]{'injected' if use.injected else 'withheld'}[/]"
             for use in result.context
         )
-        self.tell(name, f"{gain} on {result.test_rows} rows; {result.run.examples} examples with {uses}")
+        self.tell(name, f"{gain} on {result.test_rows} test rows; {result.examples_stored} examples with {uses}")
 
     def draw(self, digit: Digit) -> None:
         """The digit in characters, with what was read in it before and after."""

@@ -6,6 +6,7 @@ from itertools import groupby
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from client_lib import SessionState
 from insitu_cli.demo.figures import Ink, drawing
@@ -13,17 +14,21 @@ from insitu_cli.demo.results import AppResult, Interruption
 from insitu_cli.demo.watch import Moment
 
 _BAR = 0.36
-_LABELLED_S = 0.9
-"""A shorter span has no room for its name."""
+_LETTER = 0.02
+"""The room that a letter takes, as a share of the plot's width."""
 _FILLS = {
     "yes": (Ink.AFTER, Ink.ON_BAR),
     "no": (Ink.WAITING, Ink.TEXT),
+    SessionState.CREATED.value: (Ink.WAITING, Ink.TEXT),
     SessionState.WAITING.value: (Ink.WAITING, Ink.TEXT),
     SessionState.RUNNING.value: (Ink.AFTER, Ink.ON_BAR),
-    SessionState.EVALUATING.value: (Ink.AFTER, Ink.ON_BAR),
     SessionState.SUSPENDED.value: (Ink.PAUSED, Ink.ON_BAR),
+    SessionState.EVALUATING.value: (Ink.AFTER, Ink.ON_BAR),
     SessionState.COMMITTED.value: (Ink.BEFORE, Ink.ON_BAR),
+    SessionState.KEPT_OLD.value: (Ink.BEFORE, Ink.ON_BAR),
+    SessionState.FAILED.value: (Ink.PAUSED, Ink.ON_BAR),
     SessionState.DONE.value: (Ink.BEFORE, Ink.ON_BAR),
+    SessionState.STOPPED.value: (Ink.BEFORE, Ink.ON_BAR),
 }
 """What a span is filled with and written in."""
 
@@ -51,11 +56,9 @@ def quality(apps: Sequence[AppResult]) -> str:
 
 def loss(moments: Sequence[Moment], interruption: Interruption) -> str:
     """The loss of the interrupted run by its steps, in two strokes."""
-    seen = {
-        now.sessions[interruption.session].step: now.sessions[interruption.session].loss
-        for now in moments
-        if now.sessions[interruption.session].state is SessionState.RUNNING and now.sessions[interruption.session].step
-    }
+    looks = [now.sessions[interruption.session] for now in moments]
+    # Between its start and its first report a run has no loss.
+    seen = {status.step: status.loss for status in looks if status.state is SessionState.RUNNING and status.loss}
     cut = interruption.suspended_at_step
     strokes = [{step: seen[step] for step in sorted(seen) if (step > cut) is later} for later in (False, True)]
     told = (
@@ -75,6 +78,7 @@ def loss(moments: Sequence[Moment], interruption: Interruption) -> str:
         )
         plot.axes.set_yscale("log")
         plot.axes.set_xlim(0, interruption.total_steps)
+        plot.axes.xaxis.set_major_locator(MaxNLocator(5))
         plot.axes.xaxis.set_major_formatter("{x:,.0f}")
         plot.axes.set_xlabel("step")
         plot.axes.set_ylabel("training loss")
@@ -94,7 +98,7 @@ def timeline(moments: Sequence[Moment]) -> str:
     with drawing(f"Timeline of the device's conditions and the sessions' states. {told}.", height=2.8) as plot:
         for row, found in enumerate(rows.values()):
             for span in found:
-                _bar(plot.axes, row, span)
+                _bar(plot.axes, row, span, moments[-1].at_s)
         plot.axes.set_yticks(range(len(rows)), list(rows))
         plot.axes.invert_yaxis()
         plot.axes.set_xlim(0, moments[-1].at_s)
@@ -123,11 +127,11 @@ def spans(moments: Sequence[Moment], value: Callable[[Moment], str]) -> list[Spa
     return [Span(start_s, end_s, kept) for (start_s, kept), end_s in zip(found, ends_s, strict=True)]
 
 
-def _bar(axes: Axes, row: int, span: Span) -> None:
+def _bar(axes: Axes, row: int, span: Span, total_s: float) -> None:
     fill, ink = _FILLS[span.value]
     width_s = span.end_s - span.start_s
     axes.barh(row, width_s, left=span.start_s, height=0.7, color=fill)
-    if width_s > _LABELLED_S:
+    if width_s > len(span.value) * _LETTER * total_s:
         axes.text(span.start_s + width_s / 2, row, span.value, ha="center", va="center", color=ink)
 
 

@@ -18,7 +18,7 @@ def render(results: Results, moments: Sequence[Moment]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = "{:.1%}".format
+    environment.filters["grouped"] = "{:,}".format
     return environment.get_template("report.html.j2").render(
         results=results,
         quality_plot=plots.quality(results.apps),

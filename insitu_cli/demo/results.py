@@ -55,7 +55,7 @@ class Interruption:
     unplugged_at_step: int
     suspended_at_step: int
     resumed_at_step: int
-    """Where it was first seen again."""
+    """Where it was first seen to have gone on."""
     total_steps: int
     paused_s: float
     reason: str

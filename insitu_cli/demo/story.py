@@ -1,6 +1,5 @@
 """The whole story: apps collect, the device learns while nobody uses it, and the next prediction is better."""
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +15,7 @@ from insitu_cli.demo.digits import Digits
 from insitu_cli.demo.measuring import app_result, misread
 from insitu_cli.demo.narrator import Narrator
 from insitu_cli.demo.results import AppResult, Digit, Interruption, Results
-from insitu_cli.demo.watch import Moment, Watch
+from insitu_cli.demo.watch import Moment
 from plan_toolkit.quiet import quiet
 
 GRANTED = {"digits": ("day", "power"), "clinic": ("device",), "cellar": ("day",)}
@@ -40,7 +39,6 @@ class Story:
 
     def tell(self) -> Results:
         """Raises DemoFailed where the device does not do its part."""
-        started_s = time.monotonic()
         try:
             pid = self._start()
             self._install()
@@ -54,7 +52,7 @@ class Story:
             for running in self._running:
                 running.close()
         return Results(
-            duration_s=time.monotonic() - started_s,
+            duration_s=self._narrator.elapsed_s,
             phases_s=self._narrator.phases_s,
             apps=apps,
             interruption=interruption,
@@ -111,32 +109,31 @@ class Story:
         return reasons
 
     def _train(self) -> Interruption:
-        started_s = time.monotonic()
-        with Watch(self._device, self._narrator.console) as watch:
+        """Train while the device charges, unplug it in the first run, plug it in again, wait for all runs."""
+        with self._narrator.watching("train", self._device) as watch:
             self._device.become(idle=True, charging=True)
             self._narrator.tell("train", "Nobody uses the device and it charges: training begins.")
-            unplugged = watch.until(
-                lambda now: now.sessions["digits"].progress > INTERRUPT_AT, "the training of digits"
-            )
+            unplugged = watch.until(lambda now: now.sessions["digits"].progress > INTERRUPT_AT, "digits was under way")
             self._device.become(idle=True, charging=False)
             suspended = watch.until(
-                lambda now: now.sessions["digits"].state is SessionState.SUSPENDED, "the suspension of digits"
+                lambda now: now.sessions["digits"].state is SessionState.SUSPENDED, "digits was suspended"
             )
             at_step = suspended.sessions["digits"].step
-            self._narrator.tell("unplug", f"The run is suspended at step {at_step}; its checkpoint is kept.")
-            watch.until(lambda now: now.at_s > suspended.at_s + PAUSE_S, "a pause")
+            self._narrator.tell("unplug", f"The run is suspended at step {at_step:,}; its checkpoint is kept.")
+            watch.until(lambda now: now.at_s > suspended.at_s + PAUSE_S, "the device was plugged in")
             self._device.become(idle=True, charging=True)
-            resumed = watch.until(lambda now: _trains(now, "digits"), "the resumption of digits")
-            self._narrator.tell("plug in", f"It has gone on, and is at step {resumed.sessions['digits'].step}.")
-            watch.until(lambda now: now.is_over, "the end of training")
+            resumed = watch.until(lambda now: now.sessions["digits"].step > at_step, "digits was resumed")
+            self._narrator.tell(
+                "plug in", f"It goes on from there, and is at step {resumed.sessions['digits'].step:,}."
+            )
+            watch.until(lambda now: now.is_over, "the end")
         self.moments = watch.moments
-        self._narrator.phases_s["train"] = time.monotonic() - started_s
         return Interruption(
             session="digits",
             unplugged_at_step=unplugged.sessions["digits"].step,
             suspended_at_step=at_step,
             resumed_at_step=resumed.sessions["digits"].step,
-            total_steps=resumed.sessions["digits"].total_steps,
+            total_steps=unplugged.sessions["digits"].total_steps,
             paused_s=resumed.at_s - suspended.at_s,
             reason="; ".join(suspended.sessions["digits"].reasons),
         )
@@ -156,8 +153,3 @@ class Story:
             self._narrator.compare(result)
         self._narrator.draw(digits[0])
         return apps, digits
-
-
-def _trains(now: Moment, session: str) -> bool:
-    status = now.sessions[session]
-    return status.state is not SessionState.SUSPENDED and status.step > 0

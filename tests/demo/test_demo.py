@@ -100,5 +100,18 @@ def test_the_report_has_the_plots(telling: Telling) -> None:
 
 
 def test_every_step_is_told(telling: Telling) -> None:
-    for name in ("start", "allow", "author", "collect", "before", "wait", "train", "unplug", "plug in", "after"):
+    for name in (
+        "load",
+        "start",
+        "allow",
+        "author",
+        "collect",
+        "before",
+        "wait",
+        "train",
+        "unplug",
+        "plug in",
+        "after",
+        "done",
+    ):
         assert any(line.strip().startswith(name) for line in telling.told.splitlines()), name

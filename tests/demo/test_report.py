@@ -2,6 +2,9 @@
 
 from html.parser import HTMLParser
 
+import pytest
+
+from client_lib import SessionState
 from insitu_cli.demo import figures, plots
 from insitu_cli.demo.plots import Span, spans
 from insitu_cli.demo.report import render
@@ -81,3 +84,9 @@ def test_spans_join_equal_moments_without_a_gap() -> None:
         Span(5.0, 7.0, "running"),
         Span(7.0, 7.0, "done"),
     ]
+
+
+@pytest.mark.parametrize("state", list(SessionState))
+def test_a_session_in_any_state_can_be_drawn(state: SessionState) -> None:
+    seen = [telling.moment(at_s, True, telling.status("one", state), telling.status("two", state)) for at_s in (0.0, 1)]
+    assert state.value in plots.timeline(seen)
