@@ -159,8 +159,11 @@ def _value(raw: str) -> Any:
 Section = TypeVar("Section", DaemonSection, TrainingSection, ContextSection, LimitsSection)
 
 
-def _section(kind: type[Section], name: str, sections: Mapping[str, Mapping[str, Any]]) -> Section:
-    given = dict(sections.get(name, {}))
+def _section(kind: type[Section], name: str, sections: Mapping[str, Any]) -> Section:
+    table = sections.get(name, {})
+    if not isinstance(table, dict):
+        raise BadConfiguration(f"{name} must be a section, [{name}], not {table!r}")
+    given = dict(table)
     defaults = kind()
     values: dict[str, Any] = {}
     for entry in fields(kind):

@@ -10,7 +10,7 @@ from platform_daemon.errors import DaemonError, FailedPrecondition
 from platform_daemon.training.cadence import retry_at_ms
 from platform_daemon.training.checkpoints import RunKey
 from platform_daemon.training.records import MetricPair, Run, Session
-from platform_daemon.training.run import Ending, RunningStretch, Stretch, Watcher
+from platform_daemon.training.run import Ending, RunningStretch, Stretch, TrainerGone, Watcher
 from platform_daemon.training.states import ACTIVE, Event, State, advance
 from platform_daemon.training.training_set import TrainingSet
 from platform_daemon.training.world import NewVersion, TrainingPlan, World
@@ -66,8 +66,10 @@ class Execution:
 
     async def suspend(self) -> None:
         """The conditions changed: keep a checkpoint and end the trainer. Repeatable."""
-        if self._stretch is not None and not self._suspending:
-            self._suspending = True
+        if self._suspending:
+            return
+        self._suspending = True
+        if self._stretch is not None:
             await self._stretch.suspend(self._world.limits.grace_s)
 
     async def withdraw(self) -> None:
@@ -110,12 +112,19 @@ class Execution:
         )
         if checkpoint is not None:
             start.checkpoint.CopyFrom(checkpoint)
-            self._furthest_step = checkpoint.step
-        trainer = await world.spawn()
+            self._furthest_step = self.progress.step = checkpoint.step
+        if self._suspending:
+            return Stretch(Ending.SUSPENDED), run
+        try:
+            trainer = await world.spawn()
+        except TrainerGone as gone:
+            return Stretch(Ending.SUSPENDED, reason=str(gone), killed=True), run
         watcher = Watcher(self._on_ready, self._on_progress, lambda saved: self._on_checkpoint(self._key(run), saved))
         self._stretch = RunningStretch(trainer, start, examples, watcher)
         if self._withdrawn or not world.rules.consent(enclave):
             await self._stretch.abort()
+        elif self._suspending:
+            await self._stretch.suspend(world.limits.grace_s)
         began_s = world.clock.monotonic_s()
         stretch = await self._stretch.drive()
         await asyncio.get_running_loop().run_in_executor(self._saver, lambda: None)
@@ -215,6 +224,8 @@ class Execution:
             return self._close(run, Event.KEPT_OLD, result.verdict)
         world, session = self._world, self.session
         enclave, output = session.enclave.number, session.options.output
+        # First: a daemon that is killed after publishing concludes the run from its record.
+        world.sessions.save_run(run)
         if not world.parameters.produced_by(enclave, output, run.id):
             new = NewVersion(
                 parameters=result.parameters,

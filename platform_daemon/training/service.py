@@ -22,6 +22,8 @@ from platform_daemon.transport.calls import Enclave
 
 logger = logging.getLogger(__name__)
 
+CLOSE_MARGIN_S = 3.0
+"""What remains to be written down after the grace of a suspended run."""
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -133,10 +135,13 @@ class TrainingService:
             await asyncio.sleep(0)
 
     async def close(self) -> None:
-        """Suspend the run under way. Repeatable."""
+        """Suspend the run under way. What does not end in time is cut off, as if the daemon were killed. Repeatable."""
         self._closed = True
-        if self._execution is not None:
+        if self._execution is not None and self._task is not None:
             await self._execution.suspend()
+            await asyncio.wait([self._task], timeout=self._world.limits.grace_s + CLOSE_MARGIN_S)
+            if self._task is not None:
+                self._task.cancel()
             await self.settled()
 
     async def _check_running(self, execution: Execution) -> None:

@@ -1,0 +1,79 @@
+"""The small state: transactions, options of collections, accounts."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from platform_daemon.state import Database, SchemaFromTheFuture
+from platform_daemon.state.collections import DEFAULT_TTL_MS, PRIMARY_ACCOUNT, SCHEMA, CollectionRepository, Wish
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+def opened(path: Path) -> CollectionRepository:
+    return CollectionRepository(Database(path, (SCHEMA,)))
+
+
+def test_a_failed_transaction_leaves_nothing(path: Path) -> None:
+    database = Database(path, (SCHEMA,))
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:  # noqa: PT012 - the second fails
+        connection.execute("INSERT INTO accounts (enclave, name) VALUES (1, 'work')")
+        with database.transaction():
+            raise ZeroDivisionError
+    with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
+
+
+def test_a_later_releases_file_is_refused(path: Path) -> None:
+    Database(path, (SCHEMA,)).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=999")
+    with pytest.raises(SchemaFromTheFuture, match="install the newer release"):
+        Database(path, (SCHEMA,))
+
+
+def test_the_file_is_private(path: Path) -> None:
+    Database(path, (SCHEMA,))
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_options_are_kept_and_only_given_ones_change(path: Path) -> None:
+    first = opened(path).configure(1, "words", wishes=(Wish("power", 5000),))
+    assert (first.ttl_ms, first.max_examples) == (DEFAULT_TTL_MS, 0)
+    again = opened(path)
+    assert again.find(1, "words") == first
+    changed = again.configure(1, "words", max_examples=7)
+    assert changed.wishes == first.wishes
+    assert changed.place == first.place
+    assert opened(path).find(1, "words") == changed
+
+
+def test_numbers_are_never_used_again(path: Path) -> None:
+    collections = opened(path)
+    numbers = {collections.configure(1, "words").place.collection}
+    for _ in range(3):
+        collections.remove_enclave(1)
+        assert collections.find(1, "words") is None
+        numbers.add(collections.configure(1, "words").place.collection)
+    assert len(numbers) == 4
+
+
+def test_enclaves_do_not_share(path: Path) -> None:
+    collections = opened(path)
+    one, two = collections.configure(1, "words"), collections.configure(2, "words")
+    assert one.place != two.place
+    assert [found.place for found in collections.all(1)] == [one.place]
+    assert collections.account(1, "work", create=True) != collections.account(2, "work", create=True)
+
+
+def test_accounts(path: Path) -> None:
+    collections = opened(path)
+    assert collections.account(1, "", create=False) == PRIMARY_ACCOUNT
+    assert collections.account(1, "work", create=False) is None
+    number = collections.account(1, "work", create=True)
+    assert number not in {None, PRIMARY_ACCOUNT}
+    assert opened(path).account(1, "work", create=False) == number
