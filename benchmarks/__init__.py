@@ -1,0 +1,9 @@
+"""What Insitu costs, beside what the same work costs without it: `python -m benchmarks`.
+
+rows.py         a figure, its reference and its target
+lab.py          runs contenders in turns and takes medians
+program.py      reference programs in processes of their own
+b01_…, b05_…    one benchmark each
+references/     what runs in those processes
+table.py        the table for people, `bench.json` for programs
+"""

@@ -1,0 +1,38 @@
+"""B5: examples through the client library and the daemon into the sealed store, beside puts into a bare LevelDB.
+
+Both write the same serialized examples in batches of a thousand. Ours besides encodes them from NumPy arrays, carries
+them over gRPC, parses, injects two context types, seals, and keeps the expiry index, counts and receipts.
+"""
+
+import time
+
+from benchmarks.lab import Figures, Lab
+from benchmarks.program import Program
+from benchmarks.rows import Row, at_least
+from benchmarks.samples import samples
+from benchmarks.stand import CONTEXT, stand
+from client_lib import CollectionOptions
+
+EXAMPLES = 50_000
+BATCH = 1000
+
+
+def run(lab: Lab) -> list[Row]:
+    batch = samples(BATCH)
+    count = lab.effort.count(EXAMPLES, BATCH)
+    examples = batch.examples() * (count // BATCH)
+    serialized = batch.save_serialized(lab.folder / "examples.pb")
+    with (
+        stand() as app,
+        Program("plyvel_puts", lab.folder / "leveldb", serialized, count) as reference,
+    ):
+        digits = app.learning.get_collection_client(CollectionOptions("digits", context=CONTEXT))
+
+        def ours() -> Figures:
+            started_s = time.perf_counter()
+            stored = digits.add_many(examples).result()
+            return {"ours": stored / (time.perf_counter() - started_s)}
+
+        medians = lab.medians("B5 add_many", {"client and daemon": ours, "plyvel": reference.measure})
+    what = "add_many, sealed, with two context types; raw plyvel batched puts of the same bytes"
+    return [Row("B5", what, "examples/s", medians["ours"], medians["reference"], at_least(0.25))]
