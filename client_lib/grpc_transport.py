@@ -7,7 +7,15 @@ from urllib.parse import quote
 
 import grpc
 
-from client_lib.errors import Cancelled, DaemonNotRunning, InsituError, InvalidArgument, PermissionDenied, from_status
+from client_lib.errors import (
+    Cancelled,
+    DaemonNotRunning,
+    InsituError,
+    InvalidArgument,
+    PermissionDenied,
+    Unavailable,
+    from_status,
+)
 from client_lib.locations import SOCKET_PATH_LIMIT_BYTES
 from client_lib.transport import MAX_MESSAGE_BYTES, Method, Request, Response
 
@@ -77,8 +85,11 @@ class GrpcTransport:
             absent = _why_unreachable(self._socket)
             if absent is not None:
                 return absent
-        if status == "CANCELLED" and self._closed:
-            return Cancelled("the connection to the daemon is closed; connect again")
+        if status == "CANCELLED" and reason is None:
+            if self._closed:
+                return Cancelled("the connection to the daemon is closed; connect again")
+            # Nothing here cancels a call: it came when the daemon had begun to shut down.
+            return Unavailable("the daemon is shutting down; try again", reason="SHUTTING_DOWN")
         return from_status(status, error.details() or status, reason=reason, field=trailing.get("insitu-field"))
 
 

@@ -75,7 +75,9 @@ class Primary:
         self._injection = Injection(Injector(self._context), self._permissions)
         self._collections = CollectionRepository(database)
 
-        self._processes = ProcessTable(Spawner(), self._clock, missing_protections)
+        self._processes = ProcessTable(
+            Spawner(scratch_root=str(self._storage.scratch)), self._clock, missing_protections
+        )
         self._shelf = PlanShelf(PlanLibrary(self._storage.blobs), self._storage.blobs)
         self._parameters = PersonalParameters(self._storage.artifacts, self._clock)
         self._pool = WorkerPool(self._processes.worker, self._clock)

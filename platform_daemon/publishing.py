@@ -1,9 +1,11 @@
 """How new parameters go live: warmed up where they will serve, then put into use, then their predecessors unloaded."""
 
 import asyncio
+import contextlib
 from hashlib import sha256
 
 from platform_daemon.artifacts import PersonalParameters
+from platform_daemon.errors import Unavailable
 from platform_daemon.prediction.service import PredictionService
 from platform_daemon.training.world import NewVersion
 
@@ -26,7 +28,9 @@ class Publishing:
 
     async def publish(self, enclave: int, uri: str, new: NewVersion) -> int:
         """Parameters that no worker can load are refused here, and the old ones go on serving. Raises DaemonError."""
-        await self._prediction.warm(enclave, uri, sha256(new.parameters).hexdigest(), new.parameters)
+        # A worker that ends meanwhile is no reason: the next one loads what is in use then.
+        with contextlib.suppress(Unavailable):
+            await self._prediction.warm(enclave, uri, sha256(new.parameters).hexdigest(), new.parameters)
         version = await asyncio.to_thread(self._parameters.commit, enclave, uri, new)
         await self._prediction.retire(enclave, uri)
         return version

@@ -7,10 +7,12 @@ state/
   artifacts/     plans that apps handed over, by digest
   personal/      trained parameters, sealed
   checkpoints/   suspended runs, sealed
+  scratch/       where child processes unpack graphs; emptied at every start
   authority/     the embedded authority's key
   daemon-id      names this daemon in package tokens
 """
 
+import shutil
 from pathlib import Path
 
 from artifact_manager import BlobStore, Catalog, MutableArtifacts
@@ -33,6 +35,7 @@ class Storage:
         self.folder = _private(folder)
         # First: it holds the lock that keeps a second daemon out of the whole folder.
         self.store = LevelDBStore.open(_private(folder / "examples"), clock)
+        self.scratch = _emptied(folder / "scratch")
         self.database = Database(folder / "state.db", (access.SCHEMA, collection_state.SCHEMA, records.SCHEMA))
         self.catalog = Catalog(folder / "artifacts.db")
         self.blobs = BlobStore(
@@ -52,6 +55,12 @@ class Storage:
         self.catalog.close()
         self.database.close()
         self.store.close()
+
+
+def _emptied(folder: Path) -> Path:
+    """What the children of a killed daemon left goes."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return _private(folder)
 
 
 def _private(folder: Path) -> Path:

@@ -4,14 +4,15 @@ A group shares a worker: the plans of one app. What a graph does to its process 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from context.clock import Clock
 from insitu.v1.worker_pb2 import LoadModel, UnloadModel, WorkerCommand
-from platform_daemon.errors import Unavailable
-from platform_daemon.prediction.worker import Worker, WorkerProcess
+from platform_daemon.errors import DeadlineExceeded, Unavailable
+from platform_daemon.prediction.worker import Worker, WorkerGone, WorkerProcess
 
 MODELS_PER_WORKER = 32
 LOAD_TIMEOUT_S = 60.0
@@ -54,7 +55,7 @@ class WorkerSlot:
     restarts: int = 0
     deaths_in_a_row: int = 0
     not_before_s: float = 0.0
-    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    starting: "asyncio.Task[Worker] | None" = None
     last_number: int = 0
 
 
@@ -87,10 +88,8 @@ class WorkerPool:
         worker = slot.worker
         if worker is None or not worker.alive:
             worker = await self._start(slot)
-        model = slot.models.get(source.key)
-        if model is None:
-            model = await self._load(slot, worker, source)
-        elif not model.loaded.done():
+        model = slot.models.get(source.key) or self._begin_to_load(slot, worker, source)
+        if not model.loaded.done():
             await asyncio.shield(model.loaded)
         model.last_used_s = self._clock.monotonic_s()
         model.parameters_version = source.parameters_version
@@ -122,9 +121,8 @@ class WorkerPool:
             await self.end(group)
 
     async def _start(self, slot: WorkerSlot) -> Worker:
-        async with slot.starting:
-            if slot.worker is not None and slot.worker.alive:
-                return slot.worker
+        """The slot's new worker: one for all who wait for it, whoever of them gives up. Raises DaemonError."""
+        if slot.starting is None:
             now_s = self._clock.monotonic_s()
             if self._closed:
                 raise Unavailable("the daemon is shutting down; try again", reason="SHUTTING_DOWN")
@@ -134,11 +132,24 @@ class WorkerPool:
                     f" {slot.not_before_s - now_s:.1f} s; the plan's graph may be at fault",
                     reason="WORKER_BACKOFF",
                 )
-            slot.models.clear()
+            slot.starting = asyncio.get_running_loop().create_task(self._spawn_for(slot), name=f"start {slot.group}")
+            slot.starting.add_done_callback(lambda task: _started(slot, task))
+        return await asyncio.shield(slot.starting)
+
+    async def _spawn_for(self, slot: WorkerSlot) -> Worker:
+        slot.models.clear()
+        slot.started_s, slot.started_ms = self._clock.monotonic_s(), self._clock.now_ms()
+        try:
             process = await self._spawn()
-            slot.started_s, slot.started_ms = self._clock.monotonic_s(), self._clock.now_ms()
-            slot.worker = Worker(process, lambda: self._gone(slot))
-            return slot.worker
+        except WorkerGone as gone:
+            self._gone(slot)
+            raise Unavailable(f"an inference worker did not start ({gone}); try again", reason="WORKER_GONE") from gone
+        if self._slots.get(slot.group) is not slot:
+            # Ended meanwhile. Nobody would ever end this one.
+            await process.end()
+            raise Unavailable("the inference worker restarts; try again", reason="WORKER_GONE")
+        slot.worker = Worker(process, lambda: self._gone(slot))
+        return slot.worker
 
     def _gone(self, slot: WorkerSlot) -> None:
         now_s = self._clock.monotonic_s()
@@ -148,31 +159,29 @@ class WorkerPool:
         slot.not_before_s = now_s + BACKOFF_S[min(slot.deaths_in_a_row, len(BACKOFF_S) - 1)]
         slot.models.clear()
 
-    async def _load(self, slot: WorkerSlot, worker: Worker, source: ModelSource) -> HostedModel:
-        await self._make_room(slot)
+    def _begin_to_load(self, slot: WorkerSlot, worker: Worker, source: ModelSource) -> HostedModel:
+        """In a task of its own: several callers may wait for it, and each may give up."""
         slot.last_number += 1
-        model = HostedModel(
-            slot.last_number,
-            asyncio.get_running_loop().create_future(),
-            source.plan_name,
-            source.plan_version,
-            source.parameters_version,
-        )
+        number = slot.last_number
+        loaded = asyncio.get_running_loop().create_task(self._load(slot, worker, source, number))
+        model = HostedModel(number, loaded, source.plan_name, source.plan_version, source.parameters_version)
         slot.models[source.key] = model
-        try:
-            plan, parameters = await asyncio.to_thread(source.read)
-            load = LoadModel(model_key=model.number, plan=plan, parameters=parameters)
-            await worker.call(WorkerCommand(load=load), LOAD_TIMEOUT_S)
-        except BaseException as error:
-            slot.models.pop(source.key, None)
-            model.loaded.set_exception(error)
-            model.loaded.exception()  # Marked as seen: others may or may not wait for it.
-            raise
-        model.loaded.set_result(None)
+
+        def end(task: "asyncio.Task[None]") -> None:
+            if (task.cancelled() or task.exception() is not None) and slot.models.get(source.key) is model:
+                del slot.models[source.key]
+
+        loaded.add_done_callback(end)
         return model
 
+    async def _load(self, slot: WorkerSlot, worker: Worker, source: ModelSource, number: int) -> None:
+        await self._make_room(slot)
+        plan, parameters = await asyncio.to_thread(source.read)
+        load = LoadModel(model_key=number, plan=plan, parameters=parameters)
+        await worker.call(WorkerCommand(load=load), LOAD_TIMEOUT_S)
+
     async def _make_room(self, slot: WorkerSlot) -> None:
-        while len(slot.models) >= MODELS_PER_WORKER:
+        while len(slot.models) > MODELS_PER_WORKER:
             idle = [key for key, model in slot.models.items() if model.loaded.done()]
             if not idle:
                 raise Unavailable("all places for models are being loaded into; try again", reason="WORKER_FULL")
@@ -181,4 +190,12 @@ class WorkerPool:
     async def _unload(self, slot: WorkerSlot, key: ModelKey) -> None:
         model = slot.models.pop(key, None)
         if model is not None and slot.worker is not None and slot.worker.alive:
-            await slot.worker.call(WorkerCommand(unload=UnloadModel(model_key=model.number)), LOAD_TIMEOUT_S)
+            # A worker that ends meanwhile has unloaded everything.
+            with contextlib.suppress(Unavailable, DeadlineExceeded):
+                await slot.worker.call(WorkerCommand(unload=UnloadModel(model_key=model.number)), LOAD_TIMEOUT_S)
+
+
+def _started(slot: WorkerSlot, task: "asyncio.Task[Worker]") -> None:
+    slot.starting = None
+    if not task.cancelled():
+        task.exception()  # Marked as seen: all who waited may have given up.

@@ -105,9 +105,13 @@ class CollectionRepository:
         number = self._accounts.get((enclave, name))
         if number is None and create:
             with self._database.transaction() as connection:
-                cursor = connection.execute("INSERT INTO accounts (enclave, name) VALUES (?,?)", (enclave, name))
-            assert cursor.lastrowid is not None
-            number = self._accounts[enclave, name] = cursor.lastrowid
+                # Another thread may have been first.
+                connection.execute(
+                    "INSERT INTO accounts (enclave, name) VALUES (?,?) ON CONFLICT DO NOTHING", (enclave, name)
+                )
+                query = "SELECT number FROM accounts WHERE enclave=? AND name=?"
+                (number,) = connection.execute(query, (enclave, name)).fetchone()
+            self._accounts[enclave, name] = number
         return number
 
     def remove_enclave(self, enclave: int) -> None:

@@ -35,11 +35,15 @@ class Daemon:
         self.log = home / "daemon.log"
 
     def start(self) -> "Daemon":
+        self.launch()
+        self.wait_until_it_answers()
+        return self
+
+    def launch(self) -> None:
+        """Start the process, and wait for nothing."""
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "platform_daemon", "--home", str(self.home)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        self._wait_until_it_answers()
-        return self
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
@@ -85,7 +89,7 @@ class Daemon:
         """Names of the context features that lie in the store, by type. Nobody but the primary can read them, so the
         daemon is stopped meanwhile."""
         self.stop()
-        place = self._place(package, collection)
+        place = self.place(package, collection)
         store = LevelDBStore.open(self.home / "state" / "examples", SystemClock())
         try:
             types = frozenset(spec.name for spec in ContextRegistry())
@@ -98,7 +102,8 @@ class Daemon:
         self.start()
         return found
 
-    def _place(self, package: str, collection: str) -> Place:
+    def place(self, package: str, collection: str) -> Place:
+        """Where the store has an app's collection."""
         with sqlite3.connect(self.home / "state" / "state.db") as connection:
             query = (
                 "SELECT enclave, collections.number FROM collections JOIN enclaves ON enclaves.number = enclave"
@@ -120,7 +125,7 @@ class Daemon:
         self.set_context("activity", user_idle=int(idle))
         self.set_context("power", charging=int(idle), on_battery=int(not idle))
 
-    def _wait_until_it_answers(self) -> None:
+    def wait_until_it_answers(self) -> None:
         assert self.process is not None
         until = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < until:

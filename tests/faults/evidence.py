@@ -1,0 +1,55 @@
+"""What a fault may leave: read from the state folder of a stopped daemon, and from the machine around a running one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from context import ContextRegistry, SystemClock
+from platform_daemon.store.leveldb import LevelDBStore
+from platform_daemon.store.store import Scan, StoredExample
+from tests.daemon.harness import Daemon
+
+CONTEXT_TYPES = frozenset(spec.name for spec in ContextRegistry())
+
+
+@contextmanager
+def opened_store(daemon: Daemon) -> Iterator[LevelDBStore]:
+    """The example store of a daemon that does not run."""
+    store = LevelDBStore.open(daemon.home / "state" / "examples", SystemClock())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def stored(daemon: Daemon, store: LevelDBStore, package: str, collection: str) -> list[StoredExample]:
+    """All that lives in a collection, with its context, in the order in which it was added."""
+    place = daemon.place(package, collection)
+    return sorted(store.scan(Scan(place, context_types=CONTEXT_TYPES)), key=lambda one: one.sequence)
+
+
+def children(daemon: Daemon) -> list[psutil.Process]:
+    """Workers and trainers that this home's daemon started and that still live, whoever is their parent now."""
+    scratch = str(daemon.home / "state" / "scratch")
+    return [process for process in psutil.process_iter() if _home_of(process).startswith(scratch)]
+
+
+def litter(daemon: Daemon) -> list[str]:
+    """What must not be there while the daemon runs and nobody trains or predicts."""
+    state = daemon.home / "state"
+    found = [f"file {path.relative_to(state)}" for path in _files(state / "checkpoints")]
+    found += [f"scratch {path.name}" for path in (state / "scratch").iterdir()]
+    return found + [f"process {process.pid}" for process in children(daemon)]
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _home_of(process: psutil.Process) -> str:
+    try:
+        return process.environ().get("HOME", "") if "platform_daemon.children" in " ".join(process.cmdline()) else ""
+    except psutil.Error:
+        return ""
