@@ -13,7 +13,8 @@ from client_lib import InsituError
 from client_lib.control import ControlClient
 from tests.daemon.harness import eventually
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 MAX_PROGRAM_LINES = 25
 
 
@@ -40,6 +41,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_the_first_app_runs_as_printed(tmp_path: Path, environment: dict[str, str]) -> None:
     program = block("program: first_app.py")
     assert len([line for line in program.splitlines() if line.strip()]) <= MAX_PROGRAM_LINES
+    assert (ROOT / "examples" / "first_app.py").read_text() == program
     (tmp_path / "first_app.py").write_text(program)
     command = ["bash", "-c", f"exec env {block('commands: daemon')}"]
     with (tmp_path / "log").open("w") as log:
