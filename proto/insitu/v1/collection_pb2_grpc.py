@@ -92,7 +92,8 @@ class CollectionsServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Clear(self, request, context):
-        """Deletes all examples, or one account's. They are unreadable when the call returns. NOT_FOUND: no such collection.
+        """Deletes all examples, or one account's. They are unreadable when the call returns. What was learnt from them stays;
+        the device's owner clears both (Control.ClearData). NOT_FOUND: no such collection.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -194,7 +194,8 @@ class ControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ClearData(self, request, context):
-        """Deletes examples of an app. NOT_FOUND: no such app or collection.
+        """Deletes examples of an app, and all that was learnt from these collections; sessions train again on what remains.
+        NOT_FOUND: no such app or collection.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
