@@ -20,7 +20,7 @@ from context.manager import ContextManager
 from context.permissions import Change, Grants, Scope, covered, narrow, outstanding, parse_scope
 from context.reading import PREFIX, Reading, decode, encode, qualified
 from context.registry import WELL_KNOWN, ContextRegistry
-from context.source import Mode, Observation, Publish, Source
+from context.source import Degradable, Mode, Observation, Publish, Source
 from context.sources import ScriptedSource, parse_script
 from context.types import ContextTypeSpec, FeatureSpec, Value, ValueType
 
@@ -37,6 +37,7 @@ __all__ = [
     "ContextRegistry",
     "ContextSettings",
     "ContextTypeSpec",
+    "Degradable",
     "FeatureSpec",
     "Grants",
     "InjectedPart",

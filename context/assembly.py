@@ -92,8 +92,8 @@ def assemble(
 
 def _standard(clock: Clock, settings: ContextSettings) -> list[Source]:
     return [
-        SysfsPower(settings.sysfs_root),
-        SysfsNetwork(settings.sysfs_root, settings.metered),
+        SysfsPower(settings.sysfs_root, clock=clock),
+        SysfsNetwork(settings.sysfs_root, settings.metered, clock=clock),
         ClockDay(clock, country=settings.country, subdivision=settings.subdivision),
         DeviceInfo(settings.sysfs_root, settings.form_factor),
     ]

@@ -14,7 +14,7 @@ from context.clock import Clock
 from context.errors import SourceMisconfigured
 from context.reading import Reading
 from context.registry import ContextRegistry
-from context.source import Mode, Observation, Source
+from context.source import Degradable, Mode, Observation, Source
 from context.types import ContextTypeSpec, Value
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ _NEVER = _Entry(Reading("", {}, "", 0, 0, {}, 0), 0, 0, float("-inf"))
 class _Slot:
     """What is known of one type."""
 
-    __slots__ = ("entry", "last_values", "last_version", "source", "spec")
+    __slots__ = ("confirm_s", "entry", "last_values", "last_version", "publications", "read_lock", "source", "spec")
 
     def __init__(self, spec: ContextTypeSpec, source: Source | None) -> None:
         self.spec = spec
@@ -47,6 +47,10 @@ class _Slot:
         self.entry = _NEVER
         self.last_values: Mapping[str, Value] = {}
         self.last_version = 0
+        self.publications = 0
+        self.confirm_s = 0.0
+        # Held while the source is read, so that of two reads the later one is believed.
+        self.read_lock = threading.Lock()
 
 
 class ContextManager:
@@ -65,7 +69,6 @@ class ContextManager:
         """`choice` names the source of a type. Raises SourceMisconfigured, UnknownContextType."""
         self.registry = registry
         self._clock = clock
-        self._sources = tuple(sources)
         self._lock = threading.Lock()
         self._versions = itertools.count(1)
         self._failures: dict[tuple[str, str], str] = {}
@@ -73,12 +76,15 @@ class ContextManager:
         for context_type in choice or {}:
             registry.spec(context_type)
         self._slots = {
-            spec.name: _Slot(spec, _chosen(spec.name, self._sources, (choice or {}).get(spec.name)))
-            for spec in registry
+            spec.name: _Slot(spec, _chosen(spec.name, sources, (choice or {}).get(spec.name))) for spec in registry
         }
+        feeding = [slot.source for slot in self._slots.values()]
+        self._sources = tuple(source for source in sources if source in feeding)
 
     def start(self) -> None:
-        """Start the sources and read each once. Blocks as the reads do. One that cannot start harms no other."""
+        """Start the sources that feed a type, and read each once. Blocks as the reads do. One that cannot start harms
+        no other.
+        """
         with self._lock:
             self._running = True
         for source in self._sources:
@@ -100,9 +106,12 @@ class ContextManager:
                 slot.entry = _NEVER
 
     def poll(self) -> None:
-        """Read the sources that do not publish by themselves. Blocks as the reads do; call it about each second."""
+        """Read the sources that do not publish by themselves, and listeners whose reading wants to be confirmed.
+
+        Blocks as the reads do; call it about each second.
+        """
         for slot in self._slots.values():
-            if slot.source is not None and slot.source.mode is not Mode.LISTENER:
+            if slot.source is not None and (slot.source.mode is not Mode.LISTENER or self._wants_confirmation(slot)):
                 self._read(slot)
 
     def reading(self, context_type: str) -> Reading | None:
@@ -133,12 +142,24 @@ class ContextManager:
 
     @property
     def failures(self) -> Sequence[str]:
-        """What fails at present, one sentence for each source and type."""
+        """What fails at present, or works less well than it could, one sentence for each source and type."""
+        feeding = [(slot.spec.name, slot.source) for slot in self._slots.values() if slot.source is not None]
+        degraded = [
+            f"source {source.name} for {context_type}: {source.degraded}"
+            for context_type, source in feeding
+            if isinstance(source, Degradable) and source.degraded
+        ]
         with self._lock:
-            return [f"source {source} {what}: {error}" for (source, what), error in self._failures.items()]
+            failed = [f"source {source} {what}: {error}" for (source, what), error in self._failures.items()]
+        return failed + degraded
 
     def _holds(self, entry: _Entry) -> bool:
         return entry.from_ms <= self._clock.now_ms() < entry.until_ms and self._clock.monotonic_s() < entry.until_s
+
+    def _wants_confirmation(self, slot: _Slot) -> bool:
+        """Half of the validity is over, or the reading ended before its time by a jump of the wall clock."""
+        entry = slot.entry
+        return self._clock.monotonic_s() >= slot.confirm_s or (entry is not _NEVER and not self._holds(entry))
 
     def _read(self, slot: _Slot) -> None:
         """Ask the source. One that fails leaves what it said before, until that expires."""
@@ -146,7 +167,9 @@ class ContextManager:
         if source is None:
             return
         try:
-            self._publish(source, slot.spec.name, source.read(slot.spec.name))
+            with slot.read_lock:
+                before = slot.publications
+                self._take(slot, source.read(slot.spec.name), before)
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; it is logged
             self._failed(source.name, f"cannot read {slot.spec.name}", error)
         else:
@@ -163,20 +186,24 @@ class ContextManager:
 
     def _publish(self, source: Source, context_type: str, seen: Observation | None) -> None:
         slot = self._slots.get(context_type)
-        if slot is None or slot.source is not source:
-            return
+        if slot is not None and slot.source is source:
+            self._take(slot, seen)
+
+    def _take(self, slot: _Slot, seen: Observation | None, before: int | None = None) -> None:
+        """Replace the entry; but not by a read during which the source published: that may be the newer."""
         values = slot.spec.checked(seen.values) if seen is not None else {}
         with self._lock:
-            if not self._running:
+            if not self._running or before not in (None, slot.publications):
                 return
-            if seen is None or not values:
-                slot.entry = _NEVER
-                return
-            slot.entry = self._entry(slot, values, seen.valid_for_ms)
+            slot.publications += 1
+            validity_ms = slot.spec.validity_ms
+            if seen is not None and seen.valid_for_ms is not None:
+                validity_ms = max(0, seen.valid_for_ms)
+            slot.confirm_s = self._clock.monotonic_s() + validity_ms / 2000
+            slot.entry = self._entry(slot, values, validity_ms) if values else _NEVER
 
-    def _entry(self, slot: _Slot, values: dict[str, Value], valid_for_ms: int | None) -> _Entry:
+    def _entry(self, slot: _Slot, values: dict[str, Value], validity_ms: int) -> _Entry:
         now_ms = self._clock.now_ms()
-        validity_ms = slot.spec.validity_ms if valid_for_ms is None else max(0, valid_for_ms)
         previous = slot.entry.reading if self._holds(slot.entry) else _NEVER.reading
         since_ms = {
             name: previous.since_ms[name] if name in previous.values and previous.values[name] == value else now_ms

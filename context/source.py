@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from context.types import Value
 
@@ -12,7 +12,8 @@ class Mode(enum.Enum):
     """How a source yields its readings."""
 
     LISTENER = "listener"
-    """Publishes by itself whenever something changes."""
+    """Publishes by itself whenever something changes. Is read like ONE_SHOT at the start, on demand, and when half of
+    its last reading's validity is over: that confirms it while nothing changes."""
     ONE_SHOT = "one-shot"
     """Is read: at each poll, and on demand. A read may block for a device's driver."""
     INSTANT = "instant"
@@ -47,7 +48,9 @@ class Source(Protocol):
         ...
 
     @property
-    def mode(self) -> Mode: ...
+    def mode(self) -> Mode:
+        """May change at any time: a listener that hears nothing any more becomes ONE_SHOT, and is polled."""
+        ...
 
     def start(self, publish: Publish) -> None:
         """Begin. A listener publishes what it knows at once."""
@@ -59,4 +62,14 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """End; nothing is published afterwards. Repeatable."""
+        ...
+
+
+@runtime_checkable
+class Degradable(Protocol):
+    """A source that may do less well than it could, and says so: what it reads is right, but costs more."""
+
+    @property
+    def degraded(self) -> str:
+        """Why, in words for the device's owner; empty where nothing is wrong."""
         ...

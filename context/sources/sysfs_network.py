@@ -1,16 +1,22 @@
-"""Network state from /sys/class/net (Documentation/ABI/testing/sysfs-class-net); no socket is opened for it."""
+"""Network state from /sys/class/net (Documentation/ABI/testing/sysfs-class-net), when rtnetlink announces changes.
 
-from collections.abc import Iterable, Mapping
+No Internet socket is opened for it.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 
-from context.source import Mode, Observation, Publish
+from context.clock import Clock
+from context.source import Observation
 from context.sources import sysfs
+from context.sources.announced import AnnouncedSource
+from context.sources.netlink import OpenSocket, open_link_changes
 from context.types import Value
 
 _ARPHRD_ETHER = "1"
 
 
-class SysfsNetwork:
+class SysfsNetwork(AnnouncedSource):
     """Links as the kernel sees them: those with hardware behind them, or, where there are none (in a container),
     Ethernet-like ones that are no bridges. The kernel cannot tell what is metered; only the device's owner can:
     `metered` maps an interface to the answer.
@@ -18,19 +24,27 @@ class SysfsNetwork:
 
     name = "sysfs"
     types = frozenset({"network"})
-    mode = Mode.ONE_SHOT
 
-    def __init__(self, root: Path = Path("/sys"), metered: Mapping[str, bool] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path = Path("/sys"),
+        metered: Mapping[str, bool] | None = None,
+        *,
+        open_socket: OpenSocket = open_link_changes,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__("network", open_socket, clock)
         self._folder = root / "class" / "net"
         self._metered = dict(metered or {})
 
-    def start(self, publish: Publish) -> None:
-        """Publishes nothing by itself."""
+    def _concerns(self, announcement: bytes) -> bool:
+        """Links and addresses are all that was subscribed to."""
+        return True
 
-    def stop(self) -> None:
-        """Holds nothing open."""
+    def _announced(self, seen: Observation | None) -> Hashable:
+        return seen and seen.values.get("connected")
 
-    def read(self, context_type: str) -> Observation | None:
+    def _look(self) -> Observation | None:
         interfaces = sysfs.folders(self._folder)
         if not interfaces:
             return None

@@ -1,16 +1,21 @@
-"""Power connection from /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power)."""
+"""Power connection from /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power), when uevents announce
+changes.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
-from context.source import Mode, Observation, Publish
+from context.clock import Clock
+from context.source import Observation
 from context.sources import sysfs
+from context.sources.announced import AnnouncedSource
+from context.sources.netlink import OpenSocket, is_uevent_of, open_uevents
 from context.types import Value
 
 _BATTERIES = frozenset({"Battery", "UPS"})
 
 
-class SysfsPower:
+class SysfsPower(AnnouncedSource):
     """Batteries and supplies as the kernel sees them.
 
     A machine on which it sees neither, or only supplies that are offline, is unknown: a desktop's power supply and a
@@ -19,18 +24,21 @@ class SysfsPower:
 
     name = "sysfs"
     types = frozenset({"power"})
-    mode = Mode.ONE_SHOT
 
-    def __init__(self, root: Path = Path("/sys")) -> None:
+    def __init__(
+        self, root: Path = Path("/sys"), *, open_socket: OpenSocket = open_uevents, clock: Clock | None = None
+    ) -> None:
+        super().__init__("power", open_socket, clock)
         self._folder = root / "class" / "power_supply"
 
-    def start(self, publish: Publish) -> None:
-        """Publishes nothing by itself."""
+    def _concerns(self, announcement: bytes) -> bool:
+        return is_uevent_of("power_supply", announcement)
 
-    def stop(self) -> None:
-        """Holds nothing open."""
+    def _announced(self, seen: Observation | None) -> Hashable:
+        """Few drivers announce each percent of a battery's level."""
+        return seen and (seen.values.get("charging"), seen.values.get("on_battery"))
 
-    def read(self, context_type: str) -> Observation | None:
+    def _look(self) -> Observation | None:
         supplies = [supply for supply in sysfs.folders(self._folder) if sysfs.text(supply / "scope") != "Device"]
         batteries = [supply for supply in supplies if _is_battery(supply)]
         online = [sysfs.number(supply / "online") for supply in supplies if not _is_battery_type(supply)]

@@ -1,7 +1,8 @@
+import contextlib
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from context import (
     BadScript,
     BadValue,
     Clock,
+    ContextManager,
     ContextSettings,
     ContextTypeSpec,
     FeatureSpec,
@@ -37,13 +39,22 @@ class ScreenPlugin:
         return source
 
 
+@contextlib.contextmanager
+def running(manager: ContextManager) -> Iterator[ContextManager]:
+    manager.start()
+    try:
+        yield manager
+    finally:
+        manager.stop()
+
+
 def test_a_machine_by_its_sysfs(tmp_path: Path) -> None:
     root = write_tree(tmp_path, battery("Full", 90) | mains(1) | link("eth0", "up", device="/"))
     manager = assemble(
         ManualClock(), ContextSettings(sysfs_root=root, metered={"eth0": False}, country="FR"), plugins={}
     )
-    manager.start()
-    known = {spec.name: reading for spec in manager.registry if (reading := manager.reading(spec.name))}
+    with running(manager):
+        known = {spec.name: reading for spec in manager.registry if (reading := manager.reading(spec.name))}
     assert known.keys() == {"power", "network", "day", "device"}
     assert known["power"].values["battery_level"] == 0.9
     assert known["network"].values == {"connected": True, "kind": "ethernet", "metered": False}
@@ -58,12 +69,11 @@ def test_a_machine_by_its_sysfs(tmp_path: Path) -> None:
 
 def test_the_scripted_source_speaks_where_it_is_meant_to(tmp_path: Path) -> None:
     settings = ContextSettings(sysfs_root=write_tree(tmp_path, mains(1)), scripted=True, sources={"day": "scripted"})
-    manager = assemble(ManualClock(), settings, plugins={})
-    manager.start()
-    assert manager.reading("power") is None
+    with running(assemble(ManualClock(), settings, plugins={})) as manager:
+        assert manager.reading("power") is None
+        device = manager.reading("device")
     for kind in ("power", "network", "activity", "day"):
         assert isinstance(manager.source_of(kind), ScriptedSource)
-    device = manager.reading("device")
     assert device is not None
     assert device.source == "system"
 
@@ -71,9 +81,8 @@ def test_the_scripted_source_speaks_where_it_is_meant_to(tmp_path: Path) -> None
 def test_a_script_switches_it_on(tmp_path: Path) -> None:
     script = tmp_path / "script.toml"
     script.write_text("[[state]]\nat_s = 0\nactivity = { user_idle = true }\n")
-    manager = assemble(ManualClock(), ContextSettings(script=script), plugins={})
-    manager.start()
-    activity = manager.reading("activity")
+    with running(assemble(ManualClock(), ContextSettings(script=script), plugins={})) as manager:
+        activity = manager.reading("activity")
     assert activity is not None
     assert activity.values == {"user_idle": True}
     with pytest.raises(BadScript, match=re.escape(str(tmp_path / "none.toml"))):
@@ -83,8 +92,8 @@ def test_a_script_switches_it_on(tmp_path: Path) -> None:
 def test_a_plugin_adds_types_and_comes_first(tmp_path: Path) -> None:
     settings = ContextSettings(sysfs_root=tmp_path, plugins={"screen": {"lit": True}})
     manager = assemble(ManualClock(), settings, plugins={"screen": ScreenPlugin()})
-    manager.start()
-    screen, power = manager.reading("screen"), manager.source_of("power")
+    with running(manager):
+        screen, power = manager.reading("screen"), manager.source_of("power")
     assert screen is not None
     assert screen.values == {"on": True}
     assert power is not None

@@ -93,11 +93,62 @@ def test_instant_sources_are_read_in_place_when_their_reading_has_expired() -> N
     assert (values(manager), source.reads) == ({"charging": False}, 2)
 
 
-def test_listeners_are_not_polled() -> None:
+def test_listeners_are_read_only_to_confirm_what_they_said() -> None:
+    clock, source = ManualClock(), FakeSource(POWER)
+    source.answers["power"] = Observation({"charging": True})
+    manager = started(source, clock)
+    for _ in range(300):
+        clock.advance(1)
+        manager.poll()
+        assert values(manager) == {"charging": True}
+    assert source.reads == 1 + 10
+    source.say("power", {"charging": False})
+    clock.advance(29)
+    manager.poll()
+    assert source.reads == 1 + 10
+
+
+def test_a_listener_that_knows_nothing_is_not_asked_more_often() -> None:
     clock, source = ManualClock(), FakeSource(POWER)
     manager = started(source, clock)
-    manager.poll()
-    assert source.reads == 1
+    for _ in range(300):
+        clock.advance(1)
+        manager.poll()
+    assert source.reads == 1 + 10
+
+
+def test_a_listener_that_cannot_confirm_is_asked_again_until_what_it_said_expires() -> None:
+    clock, source = ManualClock(), FakeSource(POWER)
+    manager = started(source, clock)
+    source.say("power", {"charging": True})
+    source.answers["power"] = OSError("the bus is gone")
+    for _ in range(59):
+        clock.advance(1)
+        manager.poll()
+    assert values(manager) == {"charging": True}
+    assert source.reads == 1 + 30
+    clock.advance(1)
+    assert manager.reading("power") is None
+
+
+class Interrupted(FakeSource):
+    """Something newer is published while it is being read."""
+
+    def read(self, context_type: str) -> Observation | None:
+        seen = super().read(context_type)
+        if self.publish is not None and seen is not None:
+            self.say(context_type, {"charging": True})
+        return seen
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_read_does_not_undo_what_was_published_meanwhile(mode: Mode) -> None:
+    source = Interrupted(POWER, mode)
+    source.answers["power"] = Observation({"charging": False})
+    manager = started(source, ManualClock())
+    assert values(manager) == {"charging": True}
+    manager.refresh("power")
+    assert values(manager) == {"charging": True}
 
 
 def test_version_changes_only_with_the_values() -> None:
@@ -154,11 +205,19 @@ def test_the_first_source_feeds_a_type_unless_another_is_chosen() -> None:
     assert by_order.source_of("power") is first
     assert chosen.source_of("power") is second
     assert chosen.source_of("day") is None
+    by_order.start()
     chosen.start()
     first.say("power", {"charging": True})
     assert chosen.reading("power") is None
     second.say("power", {"charging": False})
     assert values(chosen) == {"charging": False}
+
+
+def test_a_source_that_feeds_no_type_is_not_started() -> None:
+    first, second = FakeSource(POWER, name="first"), FakeSource(POWER, name="second")
+    ContextManager(ManualClock(), REGISTRY, [first, second], {"power": "second"}).start()
+    assert first.publish is None
+    assert second.publish is not None
 
 
 def test_wrong_choices_are_refused_with_the_right_ones() -> None:
