@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from context import ScriptedSource
 from insitu.v1.training_pb2 import ConditionReading
 
 DEVICE_CONDITIONS = ("idle", "charging", "unmetered")
@@ -55,18 +56,30 @@ def _device_reading(name: str, observation: Observation, assumed: bool) -> Condi
             reading.satisfied = assumed
             reading.value = "unknown, assumed by the device's policy" if assumed else "unknown"
             if not assumed:
-                reading.remedy = (
+                reading.remedy = _remedy(
+                    name,
+                    observation,
                     f'no source on this device tells it: set training.assume = ["{name}"] in insitu.toml,'
-                    " or choose a source that does"
+                    " or choose a source that does",
                 )
         case True:
             reading.satisfied, reading.value = True, "yes"
         case False:
             reading.satisfied, reading.value = False, "no"
-            reading.remedy = _REMEDIES[name]
+            reading.remedy = _remedy(name, observation, _REMEDIES[name])
     return reading
 
 
+def _remedy(name: str, observation: Observation, otherwise: str) -> str:
+    """A script is changed by a command; nothing that is done to the device itself reaches it."""
+    return f"run: {_SCRIPTED[name]}" if observation.source == ScriptedSource.name else otherwise
+
+
+_SCRIPTED = {
+    "idle": "insitu context set activity user_idle=yes",
+    "charging": "insitu context set power charging=yes",
+    "unmetered": "insitu context set network connected=yes metered=no",
+}
 _REMEDIES = {
     "idle": "leave the device alone for a while",
     "charging": "plug the device in",

@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from context import ContextManager, ContextRegistry, ManualClock, ScriptedSource
+from insitu_cli.commands.context import _features, set_reading
+from platform_daemon.device import observe
 from platform_daemon.training.conditions import (
     DEVICE_CONDITIONS,
     DevicePolicy,
@@ -40,6 +43,21 @@ def test_each_device_condition_matters_and_tells_a_remedy(name: str, value: bool
     (sentence,) = unmet(device_readings(observations, DevicePolicy(), requires_unmetered=True))
     assert sentence.startswith(f"{name}: ")
     assert sentence.partition("; ")[2]
+
+
+@pytest.mark.parametrize("name", DEVICE_CONDITIONS)
+@pytest.mark.parametrize("value", [False, None])
+def test_a_scripted_condition_is_remedied_by_a_command_that_satisfies_it(name: str, value: bool | None) -> None:
+    source = ScriptedSource(ManualClock(), ContextRegistry())
+    manager = ContextManager(ManualClock(), ContextRegistry(), [source])
+    manager.start()
+    (sentence,) = unmet(
+        device_readings({**GOOD, name: Observation(value, source.name)}, DevicePolicy(), requires_unmetered=True)
+    )
+    remedy = sentence.partition("; run: insitu ")[2]
+    with set_reading.make_context("set", remedy.removeprefix("context set ").split()) as parsed:
+        source.set_features(parsed.params["type"], _features(parsed.params["features"]))
+    assert observe(manager)[name].value is True
 
 
 def test_unknown_counts_only_where_the_policy_says_so() -> None:
