@@ -11,10 +11,18 @@ _UNKNOWN = Observation(None, "no source")
 def observe(manager: ContextManager) -> Mapping[str, Observation]:
     """What is known of each condition now. Unknown stays unknown: the device's policy decides about it."""
     return {
-        "idle": _flag(manager.reading("activity"), "user_idle"),
-        "charging": _charging(manager.reading("power")),
-        "unmetered": _negated(_flag(manager.reading("network"), "metered")),
+        "idle": _attributed(manager, "activity", _flag(manager.reading("activity"), "user_idle")),
+        "charging": _attributed(manager, "power", _charging(manager.reading("power"))),
+        "unmetered": _attributed(manager, "network", _negated(_flag(manager.reading("network"), "metered"))),
     }
+
+
+def _attributed(manager: ContextManager, context_type: str, observation: Observation) -> Observation:
+    """Of what is unknown, the source is the one that ought to know it."""
+    source = manager.source_of(context_type)
+    if observation.value is not None or source is None:
+        return observation
+    return Observation(None, source.name)
 
 
 def _flag(reading: Reading | None, feature: str) -> Observation:
