@@ -191,9 +191,9 @@ class Apps:
                 "INSERT INTO platform_keys (digest, enclave) VALUES (?, ?)", (_digest(key), enclave.number)
             )
             connection.execute(
-                "DELETE FROM platform_keys WHERE enclave = ?1 AND serial NOT IN"
-                " (SELECT serial FROM platform_keys WHERE enclave = ?1 ORDER BY serial DESC LIMIT ?2)",
-                (enclave.number, _KEYS_PER_ENCLAVE),
+                "DELETE FROM platform_keys WHERE enclave = :enclave AND serial NOT IN"
+                " (SELECT serial FROM platform_keys WHERE enclave = :enclave ORDER BY serial DESC LIMIT :kept)",
+                {"enclave": enclave.number, "kept": _KEYS_PER_ENCLAVE},
             )
         return key
 

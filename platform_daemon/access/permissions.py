@@ -103,8 +103,8 @@ class Permissions:
                 self._apps.get(package)
                 grants, change = decide(self._grants)
                 connection.execute(
-                    "INSERT INTO permissions (package, type, features, changed_ms) VALUES (?1, ?2, ?3, ?4)"
-                    " ON CONFLICT DO UPDATE SET features = ?3, changed_ms = ?4",
+                    "INSERT INTO permissions (package, type, features, changed_ms) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET features = excluded.features, changed_ms = excluded.changed_ms",
                     (package, change.type, json.dumps(sorted(change.after)), self._clock.now_ms()),
                 )
                 connection.executemany(
