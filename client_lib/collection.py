@@ -2,19 +2,19 @@
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
 
 from client_lib.connection import Connection
-from client_lib.encoding import Features, encode
+from client_lib.encoding import Features
 from client_lib.options import CollectionOptions, ContextWish
 from client_lib.retry import RetryPolicy
+from client_lib.serializing import add_request, serialize
 from client_lib.tasks import Sender, Task, gather
 from client_lib.transport import Method
 from insitu.v1 import collection_pb2 as wire
-from insitu.v1.example_pb2 import Example
 
 CONFIGURE = Method("Collections", "Configure", wire.ConfigureCollectionRequest, wire.ConfigureCollectionResponse)
 ADD = Method("Collections", "Add", wire.AddRequest, wire.AddResponse)
@@ -24,6 +24,9 @@ LIST = Method("Collections", "List", wire.ListCollectionsRequest, wire.ListColle
 
 BATCH_EXAMPLES = 1000
 BATCH_BYTES = 1024 * 1024
+BATCHES_AHEAD = 4
+"""How many batches `add_many` has on their way. To encode further ahead would only hold memory, and keep the
+interpreter from the thread that sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class CollectionClient:
         Raises InvalidArgument naming the feature that cannot be encoded. The task raises PermissionDenied (no
         consent), NotFound (never configured), ResourceExhausted (quota, disk), Unavailable.
         """
-        return gather([self._send([encode(example)], account)])
+        return gather([self._send([serialize(example)], account)])
 
     def add_many(self, examples: Iterable[Features], account: str | None = None) -> Task:
         """Store many examples; returns once the iterable is read, while the last batches are still on their way.
@@ -73,17 +76,18 @@ class CollectionClient:
         were. Raises as `add` does; the examples before the one that cannot be encoded are stored.
         """
         sent: list[Future[int]] = []
-        batch: list[Example] = []
+        batch: list[bytes] = []
         size_bytes = 0
         try:
             for features in examples:
-                example = encode(features)
-                example_bytes = example.ByteSize()
-                if batch and (len(batch) == BATCH_EXAMPLES or size_bytes + example_bytes > BATCH_BYTES):
+                example = serialize(features)
+                if batch and (len(batch) == BATCH_EXAMPLES or size_bytes + len(example) > BATCH_BYTES):
                     sent.append(self._send(batch, account))
                     batch, size_bytes = [], 0
+                    if len(sent) >= BATCHES_AHEAD:
+                        wait([sent[-BATCHES_AHEAD]])
                 batch.append(example)
-                size_bytes += example_bytes
+                size_bytes += len(example)
         finally:
             if batch:
                 sent.append(self._send(batch, account))
@@ -104,14 +108,13 @@ class CollectionClient:
         request = wire.ClearRequest(collection=self.name, account=account or "")
         return self._connection.call(CLEAR, request).count
 
-    def _send(self, examples: list[Example], account: str | None) -> "Future[int]":
-        request = wire.AddRequest(
-            collection=self.name, examples=examples, idempotency_key=os.urandom(16), account=account or ""
-        )
+    def _send(self, examples: list[bytes], account: str | None) -> "Future[int]":
+        count = len(examples)
+        request = add_request(self.name, examples, os.urandom(16), account or "")
 
         def send(policy: RetryPolicy) -> int:
             self._connection.call(ADD, request, policy=policy)
-            return len(request.examples)
+            return count
 
         return self._sender.submit(send)
 

@@ -27,18 +27,34 @@ _ADVICE = "give a bool, int, float, str, bytes, a sequence of one of them or an 
 
 def encode(features: Features) -> Example:
     """Encode one example. Raises InvalidArgument naming the feature that cannot be encoded."""
-    if not isinstance(features, Mapping):
-        raise InvalidArgument(f"an example is a dict of features, not {type(features).__name__}", field="example")
+    check_features(features)
     example = Example()
     target = example.features.feature
     for name, value in features.items():
-        if type(name) is not str or not name:
-            raise InvalidArgument(f"a feature's name is a non-empty str, not {name!r}", field="example")
         try:
             _fill(target[name], value)
         except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidArgument(f"feature {name!r} cannot be encoded: {error}; {_ADVICE}", field=name) from error
+            raise _refusal(name, error) from error
     return example
+
+
+def encode_feature(name: str, value: Value) -> Feature:
+    """Encode one feature. Raises InvalidArgument with its name."""
+    feature = Feature()
+    try:
+        _fill(feature, value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _refusal(name, error) from error
+    return feature
+
+
+def check_features(features: Features) -> None:
+    """Raises InvalidArgument unless they are features by name."""
+    if not isinstance(features, Mapping):
+        raise InvalidArgument(f"an example is a dict of features, not {type(features).__name__}", field="example")
+    for name in features:
+        if type(name) is not str or not name:
+            raise InvalidArgument(f"a feature's name is a non-empty str, not {name!r}", field="example")
 
 
 def decode(example: Example) -> dict[str, list[Any]]:
@@ -91,14 +107,22 @@ def _fill_sequence(feature: Feature, values: Sequence[Value]) -> None:
 
 
 def _fill_array(feature: Feature, array: Any) -> None:
-    kind = _array_kind(array)
-    if kind == "f":
-        data = array.astype("<f4").tobytes()
+    if _array_kind(array) == "f":
+        data = float32_bytes(array)
         if data:
             # A packed field is its bytes, so an array needs no Python float for each element.
             feature.float_list.MergeFromString(_packed_float_header(len(data)) + data)
     else:
         _fill_sequence(feature, array.ravel().tolist())
+
+
+def float32_bytes(array: Any) -> bytes:
+    """The elements of an array of floating-point numbers, row-major, little-endian; nothing of any other array."""
+    dtype = array.dtype
+    if getattr(dtype, "str", "") == "<f4":
+        data: bytes = array.tobytes()
+        return data
+    return array.astype("<f4").tobytes() if getattr(dtype, "kind", "") == "f" else b""
 
 
 def _flattened(value: Value) -> Iterator[Value]:
@@ -145,10 +169,19 @@ def _as_bytes(value: str | bytes) -> bytes:
 
 
 def _packed_float_header(size_bytes: int) -> bytes:
-    """Tag of FloatList.value, wire type 2, and the length as a varint."""
-    header = bytearray([(FloatList.VALUE_FIELD_NUMBER << 3) | 2])
-    while size_bytes > 0x7F:
-        header.append((size_bytes & 0x7F) | 0x80)
-        size_bytes >>= 7
-    header.append(size_bytes)
-    return bytes(header)
+    """Tag of FloatList.value, wire type 2, and the length."""
+    return varint((FloatList.VALUE_FIELD_NUMBER << 3) | 2) + varint(size_bytes)
+
+
+def varint(number: int) -> bytes:
+    """A number from 0 on as Protocol Buffers writes it: seven bits a byte, the lowest first."""
+    written = bytearray()
+    while number > 0x7F:
+        written.append((number & 0x7F) | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+def _refusal(name: str, error: Exception) -> InvalidArgument:
+    return InvalidArgument(f"feature {name!r} cannot be encoded: {error}; {_ADVICE}", field=name)
