@@ -10,6 +10,8 @@ from client_lib.retry import INTERACTIVE, RetryPolicy
 from client_lib.transport import Method, Request, Response, Transport
 
 OpenSession = Callable[[], str]
+_RENEWALS = 3
+"""In one call: a daemon may restart again while a session is being renewed."""
 
 
 class Connection:
@@ -53,20 +55,21 @@ class Connection:
         timeout_s: float = 30.0,
         policy: RetryPolicy = INTERACTIVE,
     ) -> Response:
-        """Call with the session. A lost session (it expired, or the daemon restarted) is renewed once; a repeatable
-        call is repeated while the daemon is unavailable, as long as `policy` allows. Raises InsituError.
+        """Call with the session. A lost session (it expired, or the daemon restarted) is renewed; a repeatable call is
+        repeated while the daemon is unavailable, as long as `policy` allows. Raises InsituError.
         """
-        renewed = False
+        renewals = _RENEWALS
         delays = policy.delays(self._rng)
         while True:
             session = ""
             try:
                 session = self.open()
                 return self.transport.call(method, request, session=session, timeout_s=timeout_s)
-            except Unauthenticated:
-                if renewed or not session:
+            except Unauthenticated as error:
+                # A nonce from before a restart says nothing against the app.
+                if not renewals or not (session or error.reason == "BAD_NONCE"):
                     raise
-                renewed = True
+                renewals -= 1
                 self._discard(session)
             except Unavailable as error:
                 # Without a session the call itself was never sent.

@@ -51,7 +51,7 @@ class Forgetting:
         gate: Callable[[int], threading.Lock],
     ) -> None:
         """`collection_of` names the collection that a session trains on; "" where its plan is not usable. `gate` is
-        held by whoever injects context and stores it."""
+        held by whoever stores examples, from the check of what is allowed to the end of the write."""
         self._store = store
         self._collections = collections
         self._training = training
@@ -60,6 +60,14 @@ class Forgetting:
         self._plans = plans
         self._collection_of = collection_of
         self._gate = gate
+
+    async def settle(self, enclave: Enclave) -> None:
+        """Wait for the examples that were let in before a decision. Those that come later see it."""
+        await asyncio.to_thread(self._pass_gate, enclave)
+
+    def _pass_gate(self, enclave: Enclave) -> None:
+        with self._gate(enclave.number):
+            pass
 
     async def revoke(self, enclave: Enclave, context_type: str, keep: frozenset[str]) -> int:
         """A grant was narrowed to the features in `keep`. Returns the parameter versions that are gone."""
@@ -91,9 +99,14 @@ class Forgetting:
 
     async def remove(self, enclave: Enclave) -> None:
         """An app is removed: all of its enclave goes."""
-        await asyncio.to_thread(self._store.remove_enclave, enclave.number)
+        await asyncio.to_thread(self._remove_stored, enclave)
         await self._training.stop_all(enclave.number)
         await asyncio.to_thread(self._parameters.forget_enclave, enclave.number)
         await self._prediction.forget(enclave.number)
         await asyncio.to_thread(self._plans.forget, enclave.number)
-        self._collections.remove_enclave(enclave.number)
+
+    def _remove_stored(self, enclave: Enclave) -> None:
+        with self._gate(enclave.number):
+            # First: what is on its way finds no collection to go into.
+            self._collections.remove_enclave(enclave.number)
+            self._store.remove_enclave(enclave.number)

@@ -61,19 +61,14 @@ class CollectionServicer:
 
     async def add(self, request: pb.AddRequest, context: CallContext) -> pb.AddResponse:
         enclave = context.enclave
-        if not self._permissions.consented(enclave.package):
-            raise PermissionDenied(
-                f"the user has not consented to collection by {enclave.package}; they can run:"
-                f" insitu consent give {enclave.package}",
-                reason="NO_CONSENT",
-            )
-        collection = self._find(enclave, request.collection)
+        self._check_consent(enclave)
+        self._find(enclave, request.collection)
         if len(request.idempotency_key) > LONGEST_KEY_BYTES:
             raise InvalidArgument(f"must have at most {LONGEST_KEY_BYTES} bytes", field="idempotency_key")
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
         examples = _serialized(request)
-        added = await self._blocking(lambda: self._store_with_context(enclave, collection, examples, request))
+        added = await self._blocking(lambda: self._store_with_context(enclave, examples, request))
         return pb.AddResponse(count=added.count, repeated_request=added.repeated)
 
     async def stats(self, request: pb.CollectionStatsRequest, context: CallContext) -> pb.CollectionStats:
@@ -94,12 +89,13 @@ class CollectionServicer:
         stats = await self._blocking(lambda: [self._store.stats(collection.place) for collection in collections])
         return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats))
 
-    def _store_with_context(
-        self, enclave: Enclave, collection: Collection, examples: Sequence[bytes], request: pb.AddRequest
-    ) -> Added:
-        account = self._collections.account(enclave.number, request.account, create=True)
-        assert account is not None
+    def _store_with_context(self, enclave: Enclave, examples: Sequence[bytes], request: pb.AddRequest) -> Added:
         with self._injection.gate(enclave.number):
+            # Once more, where nothing can come between: the owner may have decided while the call waited its turn.
+            self._check_consent(enclave)
+            collection = self._find(enclave, request.collection)
+            account = self._collections.account(enclave.number, request.account, create=True)
+            assert account is not None
             batch = Batch(
                 place=collection.place,
                 account=account,
@@ -109,6 +105,14 @@ class CollectionServicer:
                 idempotency_key=request.idempotency_key,
             )
             return self._store.add(batch)
+
+    def _check_consent(self, enclave: Enclave) -> None:
+        if not self._permissions.consented(enclave.package):
+            raise PermissionDenied(
+                f"the user has not consented to collection by {enclave.package}; they can run:"
+                f" insitu consent give {enclave.package}",
+                reason="NO_CONSENT",
+            )
 
     def _find(self, enclave: Enclave, name: str) -> Collection:
         found = self._collections.find(enclave.number, name)

@@ -72,10 +72,22 @@ def test_a_lost_session_is_renewed_once_without_a_pause() -> None:
     assert (bench.transport.sessions, bench.slept_s) == (["session 1", "session 2"], [])
 
 
-def test_a_second_refusal_is_the_answer() -> None:
-    bench = Bench(Unauthenticated("expired"), Unauthenticated("no"))
+def test_a_session_may_be_lost_again_while_it_is_renewed() -> None:
+    bench = Bench(*[Unauthenticated("another restart")] * 3)
+    bench.stats()
+    assert bench.opened == 4
+
+
+def test_a_refusal_that_renewals_do_not_end_is_the_answer() -> None:
+    bench = Bench(*[Unauthenticated("expired")] * 3, Unauthenticated("no"))
     with pytest.raises(Unauthenticated, match="no"):
         bench.stats()
+
+
+def test_a_handshake_across_a_restart_is_made_again() -> None:
+    bench = Bench(openings=(Unauthenticated("a nonce of another process", reason="BAD_NONCE"),))
+    bench.stats()
+    assert bench.opened == 2
 
 
 def test_a_refused_handshake_is_not_tried_again() -> None:

@@ -73,28 +73,24 @@ def test_whoever_waits_for_a_model_may_give_up_and_it_is_loaded() -> None:
 
 
 def test_a_graph_that_hangs_is_ended_even_where_its_caller_has_left() -> None:
-    async def test(pool: WorkerPool, workers: SlowWorkers) -> None:
-        workers.may_start.set()
-        worker, _ = await pool.host("app 1", SOURCE)
-        (process,) = workers.all
+    async def run() -> None:
+        gone, process = asyncio.Event(), SimulatedWorker()
         process.hangs = True
+        worker = Worker(process, gone.set)
         caller = asyncio.ensure_future(worker.call(WorkerCommand(run=RUN), 0.02))
         await turns()
         caller.cancel()
-        async with asyncio.timeout(5):
-            while not process.ended:
-                await asyncio.sleep(0.005)
+        await asyncio.wait_for(gone.wait(), 5)
+        await turns()
+        assert process.ended
         assert not worker.alive
-        await pool.host("app 1", SOURCE)
-        assert len(workers.all) == 2
 
-    with_pool(test)
+    asyncio.run(run())
 
 
 def test_time_runs_for_the_call_whose_turn_it_is() -> None:
-    async def test(pool: WorkerPool, workers: SlowWorkers) -> None:
-        gone = asyncio.Event()
-        process = SimulatedWorker()
+    async def run() -> None:
+        gone, process = asyncio.Event(), SimulatedWorker()
         process.hangs = True
         worker = Worker(process, gone.set)
         calls = [asyncio.ensure_future(worker.call(WorkerCommand(run=RUN), timeout)) for timeout in (0.03, 0.001)]
@@ -104,7 +100,7 @@ def test_time_runs_for_the_call_whose_turn_it_is() -> None:
             await calls[1]
         assert gone.is_set()
 
-    with_pool(test)
+    asyncio.run(run())
 
 
 def test_a_worker_that_starts_after_its_app_was_forgotten_is_ended() -> None:

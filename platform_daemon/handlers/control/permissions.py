@@ -19,6 +19,9 @@ class PermissionsPart:
 
     async def set_consent(self, request: pb.SetConsentRequest, context: CallContext) -> pb.SetConsentResponse:
         await asyncio.to_thread(self._permissions.set_consent, request.package, request.given)
+        if not request.given:
+            for enclave in self._apps.enclaves(request.package):
+                await self._forgetting.settle(enclave)
         return pb.SetConsentResponse()
 
     async def list_permissions(

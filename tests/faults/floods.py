@@ -1,0 +1,97 @@
+"""K8: silent connections and a flooding app, beside one that does nothing unusual."""
+
+import random
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from client_lib import CollectionOptions, InsituError, Learning, PredictorOptions
+from tests.daemon.harness import Daemon, running
+
+SILENT = 100
+FLOODERS = 6
+FIRST_WORDS = (b"", b"PRI * HT", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)))
+EXPECTED = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
+"""What a flooding app may be told."""
+
+
+def serve_beside_a_flood(count: int, seed: int, plan: Path) -> list[str]:
+    """A normal app makes so many calls of each kind; returns what was not answered as it must be."""
+    with tempfile.TemporaryDirectory(prefix="k8-") as home, running(Path(home)) as daemon:
+        with silence(daemon, seed), flood(daemon, plan) as failures:
+            failures.extend(_normal_calls(daemon, count, plan))
+        return failures if daemon.stop() == 0 else [*failures, "the daemon did not end in order"]
+
+
+def _normal_calls(daemon: Daemon, count: int, plan: Path) -> list[str]:
+    failures = []
+    for number in range(count):
+        # A connection of its own each time: whoever comes late is served too.
+        with daemon.connect(daemon.app("com.example.normal")) as learning:
+            try:
+                words = learning.get_collection_client(CollectionOptions("words"))
+                words.add({"n": number}).result()
+                stored = words.stats().examples
+                answer = learning.get_predictor_client(PredictorOptions(plan)).predict({"x": [1.0, 2.0, 3.0, 4.0]})
+            except InsituError as error:
+                failures.append(f"call {number} was answered {error.status}: {error}")
+                continue
+        if stored != number + 1 or len(answer["probabilities"].values) != 3:
+            failures.append(f"call {number} was answered {stored} examples and {answer}")
+    return failures
+
+
+@contextmanager
+def silence(daemon: Daemon, seed: int) -> Iterator[None]:
+    """Connections that say nothing, or nothing that makes sense."""
+    chance = random.Random(seed)
+    with ExitStack() as stack:
+        for _ in range(SILENT):
+            connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+            connection.settimeout(5)
+            connection.connect(str(daemon.socket))
+            connection.sendall(chance.choice(FIRST_WORDS))
+        yield
+
+
+@contextmanager
+def flood(daemon: Daemon, plan: Path) -> Iterator[list[str]]:
+    """One app sends all that it can over several connections. Yields what it was told that nobody should be."""
+    stop, told = threading.Event(), list[str]()
+    keys = daemon.new_app("com.example.flooding")
+    blob = "x" * 2000
+
+    def pour(work: Callable[[Learning], object]) -> None:
+        while not stop.is_set():
+            with daemon.connect(keys) as learning:
+                while not stop.is_set():
+                    try:
+                        work(learning)
+                    except InsituError as error:
+                        if error.status not in EXPECTED:
+                            told.append(f"the flooding app was answered {error.status}: {error}")
+
+    def add(learning: Learning) -> None:
+        words = learning.get_collection_client(CollectionOptions("words", max_examples=5000))
+        words.add_many({"text": blob, "n": n} for n in range(3000)).result()
+
+    def predict(learning: Learning) -> None:
+        model = learning.get_predictor_client(PredictorOptions(plan))
+        model.predict_many([{"x": [1.0, 2.0, 3.0, 4.0]}] * 2000)
+
+    def come_and_go(learning: Learning) -> None:
+        with daemon.connect(keys) as other:
+            other.get_collection_client("words")
+
+    with ThreadPoolExecutor(FLOODERS) as pool:
+        tasks = [pool.submit(pour, (add, predict, come_and_go)[number % 3]) for number in range(FLOODERS)]
+        try:
+            yield told
+        finally:
+            stop.set()
+        for task in tasks:
+            task.result()

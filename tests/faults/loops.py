@@ -1,0 +1,69 @@
+"""All loops that inflict faults on real daemons: continuous integration runs each in a few parts, a soak in many."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
+from tests.faults.floods import serve_beside_a_flood
+from tests.faults.killed_primary import kill_while_apps_write
+from tests.faults.shutdowns import stop_under_load
+from tests.faults.tenants import disagree
+
+
+@dataclass(frozen=True, slots=True)
+class FaultLoop:
+    id: str
+    what: str
+    count: int
+    """Faults, or steps, in one part."""
+    parts: int
+    """In continuous integration, each with a seed of its own."""
+    run: Callable[[int, int, Path], list[str]]
+    """Takes count, seed and the folder of plans; returns a line for each thing that is not as it must be."""
+
+
+LOOPS = (
+    FaultLoop(
+        "K1",
+        "SIGKILL the primary while eight apps write",
+        8,
+        2,
+        lambda count, seed, plans: kill_while_apps_write(count, seed),
+    ),
+    FaultLoop(
+        "K5",
+        "SIGKILL the trainer, unplug the device, at any point of a run",
+        10,
+        2,
+        lambda count, seed, plans: disturb_trainers(count, seed, plans / "train.plan"),
+    ),
+    FaultLoop(
+        "K5-primary",
+        "SIGKILL the primary in a run and about its commit",
+        5,
+        2,
+        lambda count, seed, plans: kill_primaries(count, seed, plans / "train.plan"),
+    ),
+    FaultLoop(
+        "K7",
+        "steps of three apps and their owner, compared with a model in memory",
+        250,
+        2,
+        lambda count, seed, plans: disagree(count, seed),
+    ),
+    FaultLoop(
+        "K8",
+        "calls of each kind beside 100 silent connections and a flooding app",
+        25,
+        1,
+        lambda count, seed, plans: serve_beside_a_flood(count, seed, plans / "softmax.plan"),
+    ),
+    FaultLoop(
+        "SIGTERM",
+        "SIGTERM while apps write and a session trains",
+        5,
+        1,
+        lambda count, seed, plans: stop_under_load(count, seed, plans / "train.plan"),
+    ),
+)
