@@ -2,6 +2,7 @@
 
 rows.py         a figure, its reference and its target
 lab.py          runs contenders in turns and takes medians
+bytecode.py     compiles, as an installation does
 program.py      reference programs in processes of their own
 b01_…, b05_…    one benchmark each
 references/     what runs in those processes

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.bytecode import compile_packages
 from benchmarks.lab import FULL, SMALLEST, Effort, Lab
 from benchmarks.plans import Plans
 from benchmarks.registry import UnknownBenchmark, load, select
@@ -43,6 +44,7 @@ def measure(ids: Sequence[str], effort: Effort, console: Console) -> tuple[list[
     """The rows, and the ids of benchmarks that raised: one that cannot be run takes no other with it."""
     rows: list[Row] = []
     failed: list[str] = []
+    compile_packages()
     with tempfile.TemporaryDirectory(prefix="insitu-bench-") as root:
         plans = Plans(Path(root) / "plans")
         for id in ids:

@@ -1,5 +1,6 @@
-"""What the benchmarks' apps add: handwritten digits, as many as are asked for."""
+"""What the benchmarks' apps add: handwritten digits, or vectors, as many as are asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ from sklearn.datasets import load_digits
 from client_lib.encoding import encode
 from insitu.v1.collection_pb2 import AddRequest
 
+Example = dict[str, Any]
+
 _NOISE = 0.5
+_VECTOR = 118
+"""Numbers of an example that has 512 bytes when it is serialized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class Samples:
     pixels: NDArray[np.float32]
     labels: NDArray[np.int64]
 
-    def examples(self) -> list[dict[str, Any]]:
+    def examples(self) -> list[Example]:
         """As an app hands them to the client library: arrays as they are."""
         return [
             {"pixels": pixels, "label": label} for pixels, label in zip(self.pixels, self.labels.tolist(), strict=True)
@@ -32,12 +37,6 @@ class Samples:
         np.savez(path, pixels=self.pixels, label=self.labels)
         return path
 
-    def save_serialized(self, path: Path) -> Path:
-        """For reference programs: an AddRequest with the examples as the client library encodes them."""
-        request = AddRequest(examples=map(encode, self.examples()))
-        path.write_bytes(request.SerializeToString())
-        return path
-
 
 def samples(count: int) -> Samples:
     """The 1,797 digits of scikit-learn over and over, each time with other noise, so that no two are alike."""
@@ -46,3 +45,16 @@ def samples(count: int) -> Samples:
     random = np.random.default_rng(0)
     pixels = images[rows] + random.uniform(-_NOISE, _NOISE, (count, images.shape[1]))
     return Samples(pixels.clip(0, 16).astype(np.float32), labels[rows].astype(np.int64))
+
+
+def vectors(count: int) -> list[Example]:
+    """Examples of 512 bytes: what a sensor or an embedding yields, and a label."""
+    random = np.random.default_rng(0)
+    return [{"reading": random.random(_VECTOR, np.float32), "label": number % 10} for number in range(count)]
+
+
+def save_serialized(examples: Sequence[Example], path: Path) -> Path:
+    """For reference programs: an AddRequest with the examples as the client library encodes them."""
+    request = AddRequest(examples=map(encode, examples))
+    path.write_bytes(request.SerializeToString())
+    return path

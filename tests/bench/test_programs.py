@@ -3,13 +3,14 @@
 import pytest
 
 from benchmarks.program import Program, ProgramFailed
-from benchmarks.samples import samples
+from benchmarks.samples import samples, save_serialized, vectors
 from benchmarks.servers import ECHO, Caller, echo_server
 from benchmarks.sockets import NotServing, await_listener
+from client_lib.serializing import serialize
 
 
 def test_a_program_answers_each_time_it_is_asked(tmp_path):
-    serialized = samples(20).save_serialized(tmp_path / "examples.pb")
+    serialized = save_serialized(vectors(20), tmp_path / "examples.pb")
     with Program("plyvel_puts", tmp_path / "db", serialized, 50) as puts:
         assert puts.measure()["reference"] > 0
         assert puts.measure()["reference"] > 0
@@ -33,6 +34,10 @@ def test_a_server_that_does_not_come_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.sockets.START_TIMEOUT_S", 0.01)
     with pytest.raises(NotServing):
         await_listener(tmp_path / "none.sock")
+
+
+def test_vectors_have_512_bytes():
+    assert {len(serialize(example)) for example in vectors(20)} == {512}
 
 
 def test_samples_are_digits_and_no_two_alike():
