@@ -1,6 +1,7 @@
 """`insitud`, the same as `insitu daemon run`."""
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--config", metavar="FILE", type=Path, help="configuration, where not in its usual place")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     arguments = parser.parse_args(argv)
+    # What is imported stays: the collector need not look for garbage in it, neither now nor ever after.
+    gc.disable()
     # Before gRPC or anything else has started a thread: the filter holds for threads that come after it.
     from platform_daemon.sandbox import confine_primary
 
@@ -19,6 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     from platform_daemon.app import CANNOT_START, run
     from platform_daemon.configuration import BadConfiguration, load
 
+    gc.freeze()
+    gc.enable()
     try:
         configuration = load(home=arguments.home, file=arguments.config, log_level=arguments.log_level)
         return run(configuration, missing)
