@@ -10,6 +10,7 @@ from pathlib import Path
 
 from client_lib import SessionState
 from tests.daemon.harness import eventually, running
+from tests.faults.evidence import ended_in_order
 from tests.faults.plans import CHECKPOINT_STEPS
 from tests.faults.trainees import Trainee, is_over, trainee
 
@@ -25,7 +26,7 @@ def disturb_trainers(count: int, seed: int, plan: Path) -> list[str]:
                 left = _disturb(app, session, left, chance)
                 failures += app.failures_of(session)
             failures += app.litter()
-        return failures if daemon.stop() == 0 else [*failures, "the daemon did not end in order"]
+        return failures + ended_in_order(daemon)
 
 
 def kill_primaries(count: int, seed: int, plan: Path) -> list[str]:
@@ -46,7 +47,7 @@ def kill_primaries(count: int, seed: int, plan: Path) -> list[str]:
                 daemon.idle_and_charging(True)
                 failures += app.failures_of(session)
             failures += app.litter()
-        return failures if daemon.stop() == 0 else [*failures, "the daemon did not end in order"]
+        return failures + ended_in_order(daemon)
 
 
 def _disturb(app: Trainee, session: str, left: int, chance: random.Random) -> int:

@@ -44,6 +44,14 @@ def litter(daemon: Daemon) -> list[str]:
     return found + [f"process {process.pid}" for process in children(daemon)]
 
 
+def ended_in_order(daemon: Daemon) -> list[str]:
+    """Stop the daemon; returns what was wrong with its end, and what it has complained of in all its lives."""
+    status = daemon.stop()
+    lines = daemon.log.read_text().splitlines()
+    complaints = [f"in its log: {line}" for line in lines if " INFO " not in line]
+    return [f"the daemon ended with status {status}", *complaints] if status else complaints
+
+
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from client_lib import CollectionOptions, InsituError, Learning, PredictorOptions
 from tests.daemon.harness import Daemon, running
+from tests.faults.evidence import ended_in_order
 
 SILENT = 100
 FLOODERS = 6
@@ -24,7 +25,7 @@ def serve_beside_a_flood(count: int, seed: int, plan: Path) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="k8-") as home, running(Path(home)) as daemon:
         with silence(daemon, seed), flood(daemon, plan) as failures:
             failures.extend(_normal_calls(daemon, count, plan))
-        return failures if daemon.stop() == 0 else [*failures, "the daemon did not end in order"]
+        return failures + ended_in_order(daemon)
 
 
 def _normal_calls(daemon: Daemon, count: int, plan: Path) -> list[str]:

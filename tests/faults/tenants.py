@@ -12,7 +12,7 @@ from client_lib import CollectionOptions, InsituError, Learning, NotFound, Permi
 from insitu.v1.example_pb2 import Example, Features
 from platform_daemon.store.store import Place, Scan
 from tests.daemon.harness import Daemon, running
-from tests.faults.evidence import CONTEXT_TYPES, opened_store
+from tests.faults.evidence import CONTEXT_TYPES, ended_in_order, opened_store
 
 FEATURES = {"power": frozenset({"charging", "on_battery"}), "activity": frozenset({"user_idle"})}
 SCOPES = [*FEATURES, *(f"{name}.{feature}" for name, features in FEATURES.items() for feature in features)]
@@ -235,7 +235,7 @@ def disagree(count: int, seed: int) -> list[str]:
             return [f"{error!r} after {tenants.steps}"]
         finally:
             tenants.close()
-        return [] if daemon.stop() == 0 else ["the daemon did not end in order"]
+        return ended_in_order(daemon)
 
 
 def _fails(error: type[InsituError], call: Callable[[], object]) -> None:

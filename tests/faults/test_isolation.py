@@ -15,6 +15,7 @@ import pytest
 from client_lib import DeadlineExceeded, InsituError, InvalidArgument, Learning, PredictorOptions, Unavailable
 from client_lib.predictor import PredictorClient
 from tests.daemon.harness import Daemon, eventually, running
+from tests.faults.evidence import children, ended_in_order
 from tests.faults.plans import CALM, CRASHES, EATS, HANGS
 
 pytestmark = pytest.mark.faults
@@ -29,7 +30,7 @@ SLOW = {"x": [60_000.0, 0.0, 0.0, 0.0]}
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     with running(tmp_path_factory.mktemp("i")) as started:
         yield started
-        assert started.stop() == 0
+        assert ended_in_order(started) == []
 
 
 def predictor(learning: Learning, plans: Path, name: str) -> PredictorClient:
@@ -139,8 +140,6 @@ def test_many_slow_calls_at_once_are_no_hanging_graph(daemon: Daemon, plans: Pat
 
 
 def test_forgetting_an_app_while_it_predicts_leaves_one_worker_at_most(daemon: Daemon, plans: Path) -> None:
-    from tests.faults.evidence import children
-
     package, stop = "com.example.forgotten", threading.Event()
     others = len(children(daemon))
     with daemon.connect(daemon.new_app(package, context=("power",))) as learning:

@@ -21,7 +21,7 @@ from insitu.v1.collection_pb2 import AddRequest
 from insitu.v1.example_pb2 import Example
 from platform_daemon.store.store import StoredExample
 from tests.daemon.harness import Daemon
-from tests.faults.evidence import opened_store, stored
+from tests.faults.evidence import ended_in_order, opened_store, stored
 
 COLLECTION = "words"
 ONCE = RetryPolicy(patience_s=0.0, rides_out_restarts=False)
@@ -119,7 +119,7 @@ def failures_of(daemon: Daemon, writers: Sequence[Writer]) -> list[str]:
     """What is not as it must be. Stops the daemon, which runs, to look into its state folder."""
     with daemon.control() as control:
         counted = {app.package: app.collections[0].examples for app in control.data().apps}
-    failures = [] if daemon.stop() == 0 else ["the daemon did not end in order"]
+    failures = ended_in_order(daemon)
     with opened_store(daemon) as store:
         for writer in writers:
             found = stored(daemon, store, writer.package, COLLECTION)
