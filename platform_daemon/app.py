@@ -118,7 +118,7 @@ class Primary:
         run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._control_socket.start()
         await self._app_socket.start()
-        self._maintenance.start()
+        await self._maintenance.start()
         logger.info("serving apps at %s", self._app_socket.path)
 
     async def close(self) -> None:

@@ -5,8 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from datetime import datetime
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from typing import Any
 
 SWEEP_INTERVAL_S = 60.0
 CONTEXT_INTERVAL_S = 1.0
@@ -26,27 +25,38 @@ class Maintenance:
         sweep: Callable[[], object],
         executor: Executor,
     ) -> None:
+        self._tick = tick
+        self._tick_interval_s = tick_interval_s
+        self._poll_context = poll_context
+        self._sweep = sweep
         self._executor = executor
-        self._scheduler = AsyncIOScheduler(
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
-        every = self._scheduler.add_job
-        every(tick, "interval", seconds=tick_interval_s, id="training")
-        every(self._blocking, "interval", args=[poll_context], seconds=CONTEXT_INTERVAL_S, id="context")
-        every(self._blocking, "interval", args=[sweep], seconds=SWEEP_INTERVAL_S, id="sweep")
+        self._scheduler: Any = None
 
-    def start(self) -> None:
-        self._scheduler.start()
+    async def start(self) -> None:
+        """Begin. What the rounds need comes in on another thread: the daemon answers calls by now."""
+        scheduler = await asyncio.to_thread(_scheduler)
+        every = scheduler.add_job
+        every(self._tick, "interval", seconds=self._tick_interval_s, id="training")
+        every(self._blocking, "interval", args=[self._poll_context], seconds=CONTEXT_INTERVAL_S, id="context")
+        every(self._blocking, "interval", args=[self._sweep], seconds=SWEEP_INTERVAL_S, id="sweep")
+        scheduler.start()
+        self._scheduler = scheduler
 
     def look_at_training(self) -> None:
         """Do not wait for the interval: something has changed."""
-        if self._scheduler.running:
+        if self._scheduler is not None and self._scheduler.running:
             self._scheduler.modify_job("training", next_run_time=datetime.now().astimezone())
 
     def close(self) -> None:
         """No further round begins. Repeatable."""
-        if self._scheduler.running:
+        if self._scheduler is not None and self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     async def _blocking(self, work: Callable[[], object]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _scheduler() -> Any:
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+    return AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from artifact_manager.digests import is_digest
 from artifact_manager.findings import Finding, Site, shown
 from artifact_manager.rules.registry import rule
@@ -62,6 +60,9 @@ def engine_name(requirement: EngineRequirement, site: Site) -> Iterator[Finding]
 
 @rule(EngineRequirement, "version_range")
 def engine_versions(requirement: EngineRequirement, site: Site) -> Iterator[Finding]:
+    # With the first plan, not with the daemon's start.
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     text = requirement.version_range
     try:
         valid = len(text) <= MAX_PARENT and SpecifierSet(text) is not None

@@ -2,8 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, tzinfo
-
-from apscheduler.triggers.cron import CronTrigger
+from typing import Any
 
 from insitu.v1.training_pb2 import Cadence
 from platform_daemon.errors import InvalidArgument
@@ -25,7 +24,7 @@ def check_cadence(cadence: Cadence) -> None:
                 raise InvalidArgument("must not be negative", field="options.cadence.continuous")
         case "times":
             try:
-                fires = CronTrigger.from_crontab(cadence.times).get_next_fire_time(None, datetime.now(UTC))
+                fires = _crontab(cadence.times, UTC).get_next_fire_time(None, datetime.now(UTC))
             except ValueError as error:
                 raise InvalidArgument(
                     f"{cadence.times!r} is no crontab expression ({error}); write five fields, e.g. '0 3 * * *'",
@@ -58,7 +57,7 @@ def next_due_ms(
             return last_ended_ms + max(MINIMUM_PAUSE_MS, cadence.continuous.ToMilliseconds())
         case "times":
             after = datetime.fromtimestamp(max(created_ms, last_started_ms) / 1000 + 0.001, tz=zone)
-            fire = CronTrigger.from_crontab(cadence.times, timezone=zone).get_next_fire_time(None, after)
+            fire = _crontab(cadence.times, zone).get_next_fire_time(None, after)
             return int(fire.timestamp() * 1000)
         case _:
             return created_ms
@@ -72,3 +71,11 @@ def retry_at_ms(failed_ms: int, failures: int, permanent: bool, seed: str) -> in
     pause_s = PERMANENT_RETRY_S if permanent else min(PERMANENT_RETRY_S, TRANSIENT_RETRY_S * 2 ** max(0, failures - 1))
     draw = int.from_bytes(hashlib.sha256(f"{seed}/{failures}".encode()).digest()[:8], "big") / 2**64
     return failed_ms + round(pause_s * 1000 * (1 - JITTER + 2 * JITTER * draw))
+
+
+def _crontab(expression: str, zone: tzinfo) -> Any:
+    """An APScheduler trigger. Raises ValueError for what is no crontab expression."""
+    # Comes in with the first session that has times: the daemon's start need not wait for it.
+    from apscheduler.triggers.cron import CronTrigger
+
+    return CronTrigger.from_crontab(expression, timezone=zone)
