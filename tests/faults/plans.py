@@ -1,5 +1,6 @@
 """Plans of the fault tests: one that learns and predicts, and graphs that do to their process what graphs can do."""
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def hostile(signature: str, graph: bytes) -> plan_pb2.Plan:
 
 def hostile_flatbuffer() -> bytes:
     """A LiteRT graph of four signatures, each from "x" float32[batch, 4] to "score" float32[batch]."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     rows = [tf.TensorSpec((None, FEATURES), tf.float32, name="x")]
