@@ -85,6 +85,11 @@ class Catalog:
         with self._lock:
             yield self._connection
 
+    def scrub(self) -> None:
+        """Leave nothing of deleted rows on disk: empties the log that still has their old versions."""
+        with self._lock:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Repeatable."""
         with self._lock:

@@ -163,6 +163,7 @@ class MutableArtifacts:
         self._forget(enclave, lambda _: True)
         with self._catalog.transaction() as connection:
             connection.execute("DELETE FROM artifacts WHERE enclave=?", (enclave,))
+        self._catalog.scrub()
 
     def _announce(self, enclave: int, uri: str, new: NewVersion) -> Version:
         """A row with a number that was never used before."""

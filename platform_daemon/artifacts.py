@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 
 from artifact_manager import (
     ArtifactError,
+    ArtifactUri,
     BlobStore,
     MetricChange,
     MutableArtifacts,
@@ -13,6 +14,7 @@ from artifact_manager import (
     Parent,
     PlanLibrary,
     digest_of,
+    parse_uri,
 )
 from context import Clock
 from platform_daemon.errors import BY_STATUS, Internal, InvalidArgument
@@ -34,6 +36,21 @@ def named_digest(uri: str, field: str) -> str:
     """The digest by which an app named a plan or parameters. Raises InvalidArgument, FailedPrecondition."""
     with translated(field):
         return digest_of(uri)
+
+
+LONGEST_URI = 512
+
+
+@lru_cache(maxsize=1024)
+def named_artifact(uri: str, field: str) -> ArtifactUri:
+    """A mutable artifact by the URI that an app wrote. Raises InvalidArgument."""
+    if len(uri) > LONGEST_URI:
+        raise InvalidArgument(f"has {len(uri)} characters; at most {LONGEST_URI} are allowed", field=field)
+    with translated(field):
+        parsed = parse_uri(uri)
+    if not isinstance(parsed, ArtifactUri) or str(parsed) != uri:
+        raise InvalidArgument(f"{uri!r} is no artifact:/SESSION/NAME", field=field)
+    return parsed
 
 
 class PlanShelf:

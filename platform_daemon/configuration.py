@@ -35,6 +35,8 @@ from typing import Any, TypeVar
 from client_lib.locations import Locations, locate
 from platform_daemon.training.conditions import DEVICE_CONDITIONS
 
+SHORTEST_S = 0.01
+LONGEST_S = 10 * 365 * 86400
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -137,16 +139,13 @@ def _read(path: Path, *, required: bool) -> dict[str, dict[str, Any]]:
 
 
 def _overlay(sections: dict[str, dict[str, Any]], variables: Mapping[str, str]) -> None:
-    for kind, name in (
-        (DaemonSection, "daemon"),
-        (TrainingSection, "training"),
-        (ContextSection, "context"),
-        (LimitsSection, "limits"),
-    ):
-        for entry in fields(kind):
-            raw = variables.get(f"INSITU_{name}_{entry.name}".upper())
-            if raw is not None:
-                sections.setdefault(name, {})[entry.name] = _value(raw)
+    """A variable that names a section but no entry of it is a slip, and is told."""
+    for name in _SECTIONS:
+        prefix = f"INSITU_{name}_".upper()
+        for variable in variables:
+            if variable.startswith(prefix):
+                entry = variable.removeprefix(prefix).lower()
+                sections.setdefault(name, {})[entry] = _value(variables[variable])
 
 
 def _value(raw: str) -> Any:
@@ -204,5 +203,15 @@ def _check(configuration: Configuration) -> None:
         if name not in DEVICE_CONDITIONS:
             raise BadConfiguration(f"training.assume: {name!r} is none of {', '.join(DEVICE_CONDITIONS)}")
     for name in ("poll_interval_s", "grace_s", "run_cap_s", "app_budget_s"):
-        if getattr(configuration.training, name) <= 0:
-            raise BadConfiguration(f"training.{name} must be positive")
+        value = getattr(configuration.training, name)
+        if not SHORTEST_S <= value <= LONGEST_S:
+            raise BadConfiguration(f"training.{name} must lie between {SHORTEST_S} and {LONGEST_S}, not {value}")
+    for name in ("connections_per_uid", "artifact_bytes", "artifact_quota_bytes"):
+        if getattr(configuration.limits, name) < 1:
+            raise BadConfiguration(f"limits.{name} must be at least 1")
+    for interface, metered in configuration.context.metered.items():
+        if not isinstance(metered, bool):
+            raise BadConfiguration(f"context.metered.{interface} must be true or false, not {metered!r}")
+    for context_type, source in configuration.context.sources.items():
+        if not isinstance(source, str):
+            raise BadConfiguration(f"context.sources.{context_type} must be the name of a source, not {source!r}")

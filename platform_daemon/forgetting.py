@@ -83,19 +83,25 @@ class Forgetting:
 
     async def clear(self, enclave: Enclave, collections: list[Collection], account: str = "") -> int:
         """Examples of these collections (of one account, where named) go. Returns how many."""
-        number: int | None = None
-        if account:
-            number = self._collections.account(enclave.number, account, create=False)
-            if number is None:
-                return 0
-        count = 0
-        for collection in collections:
-            count += await asyncio.to_thread(self._store.clear, collection.place, number)
+        count = await asyncio.to_thread(self._clear_stored, enclave, collections, account)
+        if count is None:
+            return 0
         names = frozenset(collection.name for collection in collections)
         await self._training.forget(enclave.number, lambda session: self._collection_of(session) in names)
         await asyncio.to_thread(self._parameters.forget_collections, enclave.number, names)
         await self._prediction.forget(enclave.number)
         return count
+
+    def _clear_stored(self, enclave: Enclave, collections: list[Collection], account: str) -> int | None:
+        """None where there is no such account. Its name goes with the last of its examples."""
+        with self._gate(enclave.number):
+            number = self._collections.account(enclave.number, account, create=False) if account else None
+            if account and number is None:
+                return None
+            count = sum(self._store.clear(collection.place, number) for collection in collections)
+            if account and len(collections) == len(self._collections.all(enclave.number)):
+                self._collections.remove_account(enclave.number, account)
+            return count
 
     async def remove(self, enclave: Enclave) -> None:
         """An app is removed: all of its enclave goes."""

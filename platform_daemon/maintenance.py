@@ -1,4 +1,5 @@
-"""What the primary does by the clock: looks at training, polls the context, sweeps what has expired."""
+"""What the primary does by the clock: looks at training, polls the context, sweeps what has expired, ends
+idle workers."""
 
 import asyncio
 import logging
@@ -9,6 +10,7 @@ from typing import Any
 
 SWEEP_INTERVAL_S = 60.0
 CONTEXT_INTERVAL_S = 1.0
+IDLE_INTERVAL_S = 60.0
 
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
@@ -23,12 +25,14 @@ class Maintenance:
         tick_interval_s: float,
         poll_context: Callable[[], object],
         sweep: Callable[[], object],
+        end_idle_workers: Callable[[], Awaitable[object]],
         executor: Executor,
     ) -> None:
         self._tick = tick
         self._tick_interval_s = tick_interval_s
         self._poll_context = poll_context
         self._sweep = sweep
+        self._end_idle_workers = end_idle_workers
         self._executor = executor
         self._scheduler: Any = None
 
@@ -39,6 +43,7 @@ class Maintenance:
         every(self._tick, "interval", seconds=self._tick_interval_s, id="training")
         every(self._blocking, "interval", args=[self._poll_context], seconds=CONTEXT_INTERVAL_S, id="context")
         every(self._blocking, "interval", args=[self._sweep], seconds=SWEEP_INTERVAL_S, id="sweep")
+        every(self._end_idle_workers, "interval", seconds=IDLE_INTERVAL_S, id="idle workers")
         scheduler.start()
         self._scheduler = scheduler
 

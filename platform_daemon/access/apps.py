@@ -159,6 +159,7 @@ class Apps:
         """Nothing is left of a departed enclave. Repeatable."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM enclaves WHERE number = ? AND departed = 1", (enclave.number,))
+        self._database.scrub()
 
     def enclaves(self, package: str = "") -> tuple[Enclave, ...]:
         """The enclaves of one app, or of all."""

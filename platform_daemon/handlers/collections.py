@@ -51,12 +51,7 @@ class CollectionServicer:
         max_examples = options.max_examples if options.HasField("max_examples") else None
         if max_examples is not None and max_examples < 0:
             raise InvalidArgument("must not be negative; 0 means no limit", field="options.max_examples")
-        before = self._collections.find(enclave, name)
-        after = await self._blocking(
-            lambda: self._collections.configure(enclave, name, ttl_ms=ttl_ms, max_examples=max_examples, wishes=wishes)
-        )
-        if before is not None and after.ttl_ms < before.ttl_ms:
-            await self._blocking(lambda: self._store.shorten(after.place, after.ttl_ms))
+        after = await self._blocking(lambda: self._configure(enclave, name, ttl_ms, max_examples, wishes))
         return pb.ConfigureCollectionResponse(options=_options(after))
 
     async def add(self, request: pb.AddRequest, context: CallContext) -> pb.AddResponse:
@@ -88,6 +83,17 @@ class CollectionServicer:
         collections = self._collections.all(context.enclave.number)
         stats = await self._blocking(lambda: [self._store.stats(collection.place) for collection in collections])
         return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats))
+
+    def _configure(
+        self, enclave: int, name: str, ttl_ms: int | None, max_examples: int | None, wishes: tuple[Wish, ...] | None
+    ) -> Collection:
+        """Shortens what is stored before the options say so: a daemon that is killed in between is asked again, and
+        finds the difference. Nothing is stored meanwhile with the options of before."""
+        with self._injection.gate(enclave):
+            before = self._collections.find(enclave, name)
+            if before is not None and ttl_ms is not None and ttl_ms < before.ttl_ms:
+                self._store.shorten(before.place, ttl_ms)
+            return self._collections.configure(enclave, name, ttl_ms=ttl_ms, max_examples=max_examples, wishes=wishes)
 
     def _store_with_context(self, enclave: Enclave, examples: Sequence[bytes], request: pb.AddRequest) -> Added:
         with self._injection.gate(enclave.number):

@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from artifact_manager import ArtifactError, ArtifactUri, parse_uri
 from insitu.v1 import training_pb2 as pb
-from platform_daemon.artifacts import named_digest
+from platform_daemon.artifacts import named_artifact, named_digest
 from platform_daemon.errors import InvalidArgument
 from platform_daemon.handlers.collections import check_name
 from platform_daemon.training.cadence import check_cadence
@@ -25,9 +24,9 @@ class TrainingServicer:
         options = request.options
         check_name(options.session, "options.session")
         check_cadence(options.cadence)
-        _check_artifact(options.output, "options.output", owner=options.session)
+        _check_output(options.output, owner=options.session)
         if options.input:
-            _check_artifact(options.input, "options.input")
+            named_artifact(options.input, "options.input")
         sha256 = named_digest(options.plan, "options.plan")
         await asyncio.to_thread(self._check_plan, context.enclave.number, sha256)
         return await self._service.schedule(context.enclave, options, sha256)
@@ -44,14 +43,10 @@ class TrainingServicer:
         return pb.ListSessionsResponse(sessions=[status for _, status in sessions])
 
 
-def _check_artifact(uri: str, field: str, owner: str = "") -> None:
-    try:
-        parsed = parse_uri(uri)
-    except ArtifactError as error:
-        raise InvalidArgument(str(error), field=field) from error
-    if not isinstance(parsed, ArtifactUri):
-        raise InvalidArgument(f"{uri!r} is no artifact:/SESSION/NAME", field=field)
-    if owner and parsed.session != owner:
+def _check_output(uri: str, owner: str) -> None:
+    named = named_artifact(uri, "options.output")
+    if named.session != owner:
         raise InvalidArgument(
-            f"{uri!r} belongs to session {parsed.session!r}; write artifact:/{owner}/{parsed.name}", field=field
+            f"{uri!r} belongs to session {named.session!r}; write artifact:/{owner}/{named.name}",
+            field="options.output",
         )

@@ -15,7 +15,10 @@ from platform_daemon.errors import DeadlineExceeded, Unavailable
 from platform_daemon.prediction.worker import Worker, WorkerGone, WorkerProcess
 
 MODELS_PER_WORKER = 32
-LOAD_TIMEOUT_S = 60.0
+LOAD_TIMEOUT_S = 25.0
+"""For loading and the first run of a graph. Below what clients wait, so that they learn the reason."""
+IDLE_S = 300.0
+"""A worker that was not called for so long is ended."""
 BACKOFF_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 """Pause before the n-th restart of a worker that keeps dying."""
 CALM_S = 60.0
@@ -113,6 +116,15 @@ class WorkerPool:
         slot = self._slots.pop(group, None)
         if slot is not None and slot.worker is not None:
             await slot.worker.end()
+
+    async def end_idle(self) -> None:
+        """End workers that nobody has called for a while: a device has more apps than it needs workers at once."""
+        long_ago_s = self._clock.monotonic_s() - IDLE_S
+        for slot in self.slots:
+            worker = slot.worker
+            used_s = max((model.last_used_s for model in slot.models.values()), default=slot.started_s)
+            if worker is not None and worker.alive and not worker.busy and max(used_s, slot.started_s) < long_ago_s:
+                await self.end(slot.group)
 
     async def close(self) -> None:
         """End all workers. Repeatable."""

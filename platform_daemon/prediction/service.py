@@ -7,11 +7,14 @@ from typing import Protocol
 from insitu.v1.example_pb2 import Features
 from insitu.v1.prediction_pb2 import ModelReference, ServedBy
 from insitu.v1.worker_pb2 import RunModel, WorkerCommand, WorkerReply
-from platform_daemon.artifacts import named_digest
+from platform_daemon.artifacts import named_artifact, named_digest
 from platform_daemon.errors import FailedPrecondition, InvalidArgument
 from platform_daemon.prediction.plans import InferencePlan
 from platform_daemon.prediction.pool import HostedModel, ModelKey, ModelSource, WorkerPool
 from platform_daemon.transport.calls import Enclave
+
+CONSUMERS_REMEMBERED = 64
+"""Of each app: an app may name any number of artifacts, and costs no more memory for it."""
 
 
 class Plans(Protocol):
@@ -44,8 +47,8 @@ class PredictionService:
         self._plans = plans
         self._parameters = parameters
         self._inject = inject
-        self._consumers: dict[tuple[int, str], set[str]] = {}
-        """Digests of the plans that consume a mutable artifact."""
+        self._consumers: dict[int, dict[tuple[str, str], None]] = {}
+        """By enclave: mutable artifacts and digests of the plans that consume them, the latest last."""
         self.predictions = 0
 
     async def load(self, enclave: Enclave, reference: ModelReference) -> ServedBy:
@@ -72,7 +75,8 @@ class PredictionService:
         call after the change is as fast as the last one before. Raises DaemonError where they do not load."""
         group = group_of(enclave)
         hosted = {key.plan_sha256 for key in self._pool.hosted(group)}
-        for plan_sha256 in hosted & self._consumers.get((enclave, uri), set()):
+        waiting = {plan_sha256 for named, plan_sha256 in self._consumers.get(enclave, {}) if named == uri}
+        for plan_sha256 in hosted & waiting:
             plan = self._plans.inference_plan(enclave, plan_sha256)
             read = partial(self._read_fresh, enclave, plan_sha256, parameters)
             key = ModelKey(plan_sha256, f"{uri}@{sha256}")
@@ -88,6 +92,7 @@ class PredictionService:
 
     async def forget(self, enclave: int) -> None:
         """End the enclave's worker and all that it holds in memory."""
+        self._consumers.pop(enclave, None)
         await self._pool.end(group_of(enclave))
 
     def loaded(self) -> list[tuple[str, HostedModel]]:
@@ -134,7 +139,8 @@ class PredictionService:
             return "", 0
         if not uri.startswith("artifact:"):
             return f"sha256:{named_digest(uri, 'model.parameters')}", 0
-        self._consumers.setdefault((enclave.number, uri), set()).add(plan_sha256)
+        named_artifact(uri, "model.parameters")
+        self._remember_consumer(enclave.number, uri, plan_sha256)
         serving = self._parameters.serving(enclave.number, uri)
         if serving is not None:
             return f"{uri}@{serving[1]}", serving[0]
@@ -145,6 +151,13 @@ class PredictionService:
                 field="model.parameters",
             )
         return "", 0
+
+    def _remember_consumer(self, enclave: int, uri: str, plan_sha256: str) -> None:
+        own = self._consumers.setdefault(enclave, {})
+        own.pop((uri, plan_sha256), None)
+        own[uri, plan_sha256] = None
+        if len(own) > CONSUMERS_REMEMBERED:
+            del own[next(iter(own))]
 
     def _read(self, enclave: int, sha256: str, parameters: str, version: int) -> tuple[bytes, bytes]:
         plan = self._plans.blob(enclave, sha256)

@@ -60,6 +60,11 @@ class Worker:
         return self._alive
 
     @property
+    def busy(self) -> bool:
+        """Whether calls are under way."""
+        return bool(self._calls)
+
+    @property
     def pid(self) -> int:
         return self._process.pid
 

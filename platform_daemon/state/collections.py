@@ -114,10 +114,18 @@ class CollectionRepository:
             self._accounts[enclave, name] = number
         return number
 
+    def remove_account(self, enclave: int, name: str) -> None:
+        """Forget an account's name. Its examples must be gone: another account never gets its number."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM accounts WHERE enclave=? AND name=?", (enclave, name))
+        self._accounts.pop((enclave, name), None)
+        self._database.scrub()
+
     def remove_enclave(self, enclave: int) -> None:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM collections WHERE enclave=?", (enclave,))
             connection.execute("DELETE FROM accounts WHERE enclave=?", (enclave,))
+        self._database.scrub()
         self._cache = {key: value for key, value in self._cache.items() if key[0] != enclave}
         self._accounts = {key: value for key, value in self._accounts.items() if key[0] != enclave}
 

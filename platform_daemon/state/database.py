@@ -68,6 +68,12 @@ class Database:
         with self._lock:
             yield self._connection
 
+    def scrub(self) -> None:
+        """Leave nothing of deleted rows on disk: pages are zeroed as rows go, this empties the log that still has
+        their old versions."""
+        with self._lock:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

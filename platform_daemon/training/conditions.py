@@ -1,5 +1,6 @@
 """Whether a session may run now, and if not, what is missing: a pure function of what is known."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,11 @@ class SessionFacts:
     now_ms: int
     package: str
     collection: str
+    budget_used_s: float = 0.0
+    """Training time of the app in the last 24 hours."""
+    budget_s: float = math.inf
+    trainer_of: str = ""
+    """The session that has the device's trainer now, if it is another."""
 
 
 def device_readings(
@@ -100,7 +106,7 @@ def session_readings(facts: SessionFacts) -> list[ConditionReading]:
         ConditionReading(
             name="examples",
             satisfied=facts.examples >= facts.minimum_examples,
-            value=f"{facts.examples} of {facts.minimum_examples}",
+            value=f"{facts.examples}, at least {facts.minimum_examples} wanted",
             source=f"collection {facts.collection}",
             remedy="" if facts.examples >= facts.minimum_examples else "the app must add more examples",
         ),
@@ -117,7 +123,21 @@ def session_readings(facts: SessionFacts) -> list[ConditionReading]:
             value="yes" if facts.due_ms <= facts.now_ms else "not yet",
             source="cadence",
             since_ms=facts.due_ms if facts.due_ms <= facts.now_ms else 0,
-            remedy="" if facts.due_ms <= facts.now_ms else "wait until next_run_ms, or schedule it more often",
+            remedy="" if facts.due_ms <= facts.now_ms else "wait for its time, or schedule it more often",
+        ),
+        ConditionReading(
+            name="budget",
+            satisfied=facts.budget_used_s < facts.budget_s,
+            value=f"{facts.budget_used_s:.0f} s used of {facts.budget_s:.0f} s in 24 hours",
+            source="training.app_budget_s",
+            remedy="" if facts.budget_used_s < facts.budget_s else "wait, or raise training.app_budget_s",
+        ),
+        ConditionReading(
+            name="trainer",
+            satisfied=not facts.trainer_of,
+            value=f"busy with {facts.trainer_of}" if facts.trainer_of else "free",
+            source="the daemon",
+            remedy="wait for its turn: apps take turns" if facts.trainer_of else "",
         ),
     ]
 

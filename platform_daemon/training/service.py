@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 CLOSE_MARGIN_S = 3.0
 """What remains to be written down after the grace of a suspended run."""
-DAY_MS = 24 * 3600 * 1000
 
 
 class TrainingService:
@@ -164,15 +163,12 @@ class TrainingService:
         world = self._world
         if unmet(device_readings(world.observe(), world.policy, requires_unmetered=False)):
             return None
-        since_ms = world.clock.now_ms() - DAY_MS
         last_of_app: dict[int, int] = {}
         eligible = []
         for session in world.sessions.all():
             number = session.enclave.number
             last_of_app[number] = max(last_of_app.get(number, 0), session.last_started_ms)
             if session.state not in {State.WAITING, State.SUSPENDED} or due_ms(session, world) > world.clock.now_ms():
-                continue
-            if world.sessions.active_ms_since(number, since_ms) >= world.limits.app_budget_s * 1000:
                 continue
             if not unmet(read_conditions(session, world)):
                 eligible.append(session)
@@ -223,4 +219,7 @@ class TrainingService:
         progress = execution.progress if execution is not None and execution.session.id == session.id else None
         if execution is not None and progress is not None and session.state not in ACTIVE:
             session = self._world.sessions.get(session.id) or session
-        return describe(session, self._world, progress)
+        another = execution.session if execution is not None and progress is None else None
+        # Another app's session is none of this app's business.
+        trainer_of = "" if another is None else another.name if another.enclave == session.enclave else "another app"
+        return describe(session, self._world, progress, trainer_of)

@@ -11,6 +11,8 @@ from platform_daemon.training.records import Run, Session
 from platform_daemon.training.states import State
 from platform_daemon.training.world import World
 
+DAY_MS = 24 * 3600 * 1000
+
 
 def due_ms(session: Session, world: World) -> int:
     """Unix milliseconds from which on the session wants a trainer. A suspended run wants it at once, and so does a
@@ -29,8 +31,9 @@ def due_ms(session: Session, world: World) -> int:
     return max(due, session.retry_ms)
 
 
-def read_conditions(session: Session, world: World) -> list[pb.ConditionReading]:
-    """All conditions of a start, each with its value, source and remedy."""
+def read_conditions(session: Session, world: World, trainer_of: str = "") -> list[pb.ConditionReading]:
+    """All conditions of a start, each with its value, source and remedy. `trainer_of` names the session that has the
+    trainer, if it is another."""
     options, enclave = session.options, session.enclave.number
     readings = device_readings(world.observe(), world.policy, options.requires_unmetered)
     try:
@@ -52,14 +55,17 @@ def read_conditions(session: Session, world: World) -> list[pb.ConditionReading]
         now_ms=world.clock.now_ms(),
         package=session.enclave.package,
         collection=query.collection,
+        budget_used_s=world.sessions.active_ms_since(enclave, world.clock.now_ms() - DAY_MS) / 1000,
+        budget_s=world.limits.app_budget_s,
+        trainer_of=trainer_of,
     )
     return [*readings, *session_readings(facts)]
 
 
-def describe(session: Session, world: World, progress: Progress | None) -> pb.SessionStatus:
+def describe(session: Session, world: World, progress: Progress | None, trainer_of: str = "") -> pb.SessionStatus:
     """A session for its app and its device's owner. `progress` where a trainer works for it."""
     runs = world.sessions.runs(session.id)
-    conditions = read_conditions(session, world)
+    conditions = read_conditions(session, world, trainer_of)
     reasons = unmet(conditions) if session.state in {State.WAITING, State.SUSPENDED} else []
     if session.reason:
         reasons.append(session.reason)

@@ -57,7 +57,12 @@ def test_a_script_lies_beside_the_file_that_names_it(tmp_path: Path) -> None:
         ("[trianing]\n", r"unknown section \[trianing\]; there are: daemon, training"),
         ("[training]\ngraze_s = 1\n", "training.graze_s is unknown"),
         ("[training]\ngrace_s = 'long'\n", "training.grace_s must be a number"),
-        ("[training]\ngrace_s = 0\n", "training.grace_s must be positive"),
+        ("[training]\ngrace_s = 0\n", "training.grace_s must lie between"),
+        ("[training]\ngrace_s = nan\n", "training.grace_s must lie between"),
+        ("[training]\nrun_cap_s = inf\n", "training.run_cap_s must lie between"),
+        ("[training]\npoll_interval_s = 1e-9\n", "training.poll_interval_s must lie between"),
+        ("[limits]\nconnections_per_uid = -5\n", "limits.connections_per_uid must be at least 1"),
+        ("[context]\nmetered = { eth0 = 'maybe' }\n", "context.metered.eth0 must be true or false"),
         ("[training]\nassume = ['bored']\n", "'bored' is none of idle, charging, unmetered"),
         ("[daemon]\nlog_level = 'loud'\n", "daemon.log_level must be one of"),
         ("training = 3", r"training must be a section, \[training\]"),
@@ -74,3 +79,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, told: str) -> None:
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration, match="does not exist"):
         load(home=str(tmp_path), file=tmp_path / "none.toml", environ={})
+
+
+def test_a_mistyped_variable_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadConfiguration, match=r"training\.grac_s is unknown"):
+        load(home=str(tmp_path), environ={"INSITU_TRAINING_GRAC_S": "2", "INSITU_HOME": "/elsewhere"})

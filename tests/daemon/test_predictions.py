@@ -116,3 +116,10 @@ def test_parameters_of_another_model_are_refused(learning: Learning, charging_pl
     options = PredictorOptions(plan=_infer(charging_plans), parameters=f"file:{wrong}")
     with pytest.raises((DataLoss, InvalidArgument)):
         learning.get_predictor_client(options).predict({"x": [0.5, 1.0]})
+
+
+@pytest.mark.parametrize("uri", ["artifact:", "artifact:x", "artifact:/../../etc", "artifact:/a/" + "b" * 100_000])
+def test_a_malformed_artifact_is_no_base_model(learning: Learning, charging_plans: Path, uri: str) -> None:
+    predictor = learning.get_predictor_client(PredictorOptions(plan=_infer(charging_plans), parameters=uri))
+    with pytest.raises(InvalidArgument, match=r"model\.parameters"):
+        predictor.predict({"x": [0.5, 1.0]})

@@ -77,3 +77,21 @@ def test_accounts(path: Path) -> None:
     number = collections.account(1, "work", create=True)
     assert number not in {None, PRIMARY_ACCOUNT}
     assert opened(path).account(1, "work", create=False) == number
+
+
+def test_a_removed_name_is_nowhere_on_disk(path: Path) -> None:
+    collections = opened(path)
+    collections.configure(1, "words")
+    number = collections.account(1, "alice-account-canary", create=True)
+    collections.remove_account(1, "alice-account-canary")
+    assert collections.account(1, "alice-account-canary", create=False) is None
+    assert not [file for file in path.parent.iterdir() if b"alice-account-canary" in file.read_bytes()]
+    assert collections.account(1, "bob", create=True) != number
+
+
+def test_a_removed_enclave_is_nowhere_on_disk(path: Path) -> None:
+    collections = opened(path)
+    collections.configure(7, "collection-canary")
+    collections.account(7, "account-canary", create=True)
+    collections.remove_enclave(7)
+    assert not [file for file in path.parent.iterdir() if b"canary" in file.read_bytes()]

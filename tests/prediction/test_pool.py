@@ -8,7 +8,7 @@ import pytest
 from context.clock import ManualClock
 from insitu.v1.worker_pb2 import RunModel, WorkerCommand
 from platform_daemon.errors import DaemonError, DeadlineExceeded, InvalidArgument, Unavailable
-from platform_daemon.prediction.pool import MODELS_PER_WORKER, ModelKey, ModelSource, WorkerPool
+from platform_daemon.prediction.pool import IDLE_S, MODELS_PER_WORKER, ModelKey, ModelSource, WorkerPool
 from platform_daemon.prediction.worker import Worker, as_daemon_error
 from tests.prediction.simulator import Workers
 
@@ -191,3 +191,35 @@ def test_late_replies_go_nowhere() -> None:
             await worker.call(WorkerCommand(run=RunModel()), 1.0)
 
     asyncio.run(run())
+
+
+def test_idle_workers_end_and_come_back() -> None:
+    async def test(bench: Bench) -> None:
+        await bench.run("app 1")
+        bench.clock.advance(IDLE_S - 1)
+        await bench.run("app 2")
+        await bench.pool.end_idle()
+        assert [worker.ended for worker in bench.workers.all] == [False, False]
+        bench.clock.advance(2)
+        await bench.pool.end_idle()
+        assert [worker.ended for worker in bench.workers.all] == [True, False]
+        await bench.run("app 1")
+        assert len(bench.workers.all) == 3
+
+    on_bench(test)
+
+
+def test_a_worker_with_a_call_under_way_is_not_idle() -> None:
+    async def test(bench: Bench) -> None:
+        await bench.run()
+        bench.workers.all[0].hangs = True
+        call = asyncio.ensure_future(bench.run(timeout_s=5))
+        await asyncio.sleep(0.01)
+        bench.clock.advance(10 * IDLE_S)
+        await bench.pool.end_idle()
+        assert not bench.workers.all[0].ended
+        bench.workers.all[0].kill()
+        with pytest.raises(Unavailable):
+            await call
+
+    on_bench(test)

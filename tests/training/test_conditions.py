@@ -77,9 +77,11 @@ def test_the_network_matters_only_where_needed() -> None:
     ("change", "told"),
     [
         ({"consent": False}, "insitu consent give com.example.keyboard"),
-        ({"examples": 49}, "49 of 50"),
+        ({"examples": 49}, "49, at least 50"),
         ({"input_ready": False, "input_uri": "artifact:/a/b"}, "artifact:/a/b"),
         ({"due_ms": 11}, "not yet"),
+        ({"budget_used_s": 60.0, "budget_s": 60.0}, "app_budget_s"),
+        ({"trainer_of": "words"}, "busy with words"),
     ],
 )
 def test_each_fact_matters(change: dict[str, object], told: str) -> None:

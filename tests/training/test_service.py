@@ -240,6 +240,9 @@ def test_apps_take_turns(tmp_path: Path) -> None:
         order = []
         for _ in range(3):
             trainer = await device.trainer()
+            for _, status in device.service.list():
+                if status.state == pb.WAITING:
+                    assert any("trainer" in reason for reason in status.reasons)
             running = [status.options.session for _, status in device.service.list() if status.state == pb.RUNNING]
             order += running
             await finish(device, trainer)
@@ -258,6 +261,7 @@ def test_an_app_has_a_budget(tmp_path: Path) -> None:
         await finish(device, trainer)
         await device.service.schedule(APP, one_off("b"), "p")
         assert not await device.service.tick()
+        assert any("budget" in reason for reason in device.service.status(APP.number, "b").reasons)
         await device.service.schedule(OTHER_APP, one_off("c"), "p")
         await finish(device, await device.trainer())
         device.clock.advance(24 * 3600)

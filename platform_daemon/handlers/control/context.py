@@ -26,8 +26,9 @@ class ContextPart:
         source = self._manager.source_of(request.type)
         if not isinstance(source, ScriptedSource):
             raise FailedPrecondition(
-                f"{request.type} is read from {source.name if source else 'nothing'}: set context.scripted = true in"
-                " insitu.toml and start the daemon again",
+                f"{request.type} is read from {source.name if source else 'nothing'}: write scripted = true and"
+                f' sources = {{ {request.type} = "scripted" }} under [context] in insitu.toml, and start the daemon'
+                " again",
                 reason="NOT_SCRIPTED",
             )
         source.set(request.type, values)
