@@ -38,7 +38,7 @@ class CollectionOptions:
     context: Sequence[ContextType | str | ContextWish] | None = None
     """Injected into each example by the daemon, as far as the user granted it."""
     max_examples: int | None = None
-    """When full, the oldest examples go first; 0 for no limit but the app's quota."""
+    """When full, the oldest examples go first; 0 for no limit."""
 
 
 @dataclass(frozen=True, slots=True)
