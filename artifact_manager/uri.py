@@ -35,10 +35,6 @@ class RepositoryUri:
     def __str__(self) -> str:
         return f"mrepo:/{self.path}" + (f"?version={self.version}" if self.version else "")
 
-    @property
-    def is_alias(self) -> bool:
-        return bool(self.version) and _VERSION.fullmatch(self.version) is None
-
 
 @dataclass(frozen=True, slots=True)
 class HttpsUri:

@@ -66,7 +66,7 @@ def duration(instructions: TrainingInstructions, site: Site) -> Iterator[Finding
 
 @rule(TrainingInstructions, "seed")
 def seed(instructions: TrainingInstructions, site: Site) -> Iterator[Finding]:
-    """Every seed is as good as another."""
+    """Any value: every seed is as good as another."""
     yield from ()
 
 
@@ -96,8 +96,9 @@ def start_from(instructions: TrainingInstructions, site: Site) -> Iterator[Findi
 
 @rule(TrainingInstructions, "update")
 def update(instructions: TrainingInstructions, site: Site) -> Iterator[Finding]:
-    """Absent in a plan for personalised learning; its fields have rules of their own."""
-    yield from ()
+    """Refused rather than ignored: a plan that limits what leaves the device must not run where nothing limits it."""
+    if instructions.HasField("update"):
+        yield site.error("update", "is set and this release trains on the device alone", "leave update out")
 
 
 @rule(TrainingInstructions, "checkpoint_steps")

@@ -1,4 +1,4 @@
-"""Plans with every field set, and safetensors blobs written by hand."""
+"""Plans with every field set that this release takes, and safetensors blobs written by hand."""
 
 import json
 import struct
@@ -140,13 +140,15 @@ def training() -> pb.Plan:
             metrics=metrics(),
             acceptance_gate=pb.AcceptanceGate(metric="loss", minimum_improvement=0.0, minimum_holdout_examples=10),
             start_from=pb.START_FROM_LIVE,
-            update=pb.FederatedUpdate(
-                clipping_norm=1.0, quantisation_bits=16, secure_aggregation=True, noise_multiplier=0.5
-            ),
             checkpoint_steps=100,
         )
     )
     return plan
+
+
+def federated_update() -> pb.FederatedUpdate:
+    """Valid by itself; no plan may have one yet."""
+    return pb.FederatedUpdate(clipping_norm=1.0, quantisation_bits=16, secure_aggregation=True, noise_multiplier=0.5)
 
 
 def evaluation() -> pb.Plan:

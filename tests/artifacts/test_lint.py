@@ -55,6 +55,15 @@ def set_in(path: str, value: object) -> Change:
     return change
 
 
+def updating(**changes: float) -> Change:
+    def change(plan: pb.Plan) -> None:
+        plan.training.update.CopyFrom(plans.federated_update())
+        for field, value in changes.items():
+            setattr(plan.training.update, field, value)
+
+    return change
+
+
 def where(predicate: pb.Predicate) -> Change:
     return lambda plan: plan.training.query.where.CopyFrom(predicate)
 
@@ -159,10 +168,11 @@ BROKEN: list[tuple[str, Change, str]] = [
     ("training", where(plans.compare("x", pb.EQUAL)), "training.query.where.comparison.value"),
     ("training", where(plans.compare("x", 0, 1)), "training.query.where.comparison.operator"),  # type: ignore[arg-type]
     ("training", where(plans.compare("x", pb.LESS, float("inf"))), "training.query.where.comparison.number"),
-    ("training", set_in("training.update.clipping_norm", 0.0), "training.update.clipping_norm"),
-    ("training", set_in("training.update.quantisation_bits", 64), "training.update.quantisation_bits"),
-    ("training", set_in("training.update.quantisation_bits", 0), "training.update.quantisation_bits"),
-    ("training", set_in("training.update.noise_multiplier", -1.0), "training.update.noise_multiplier"),
+    ("training", updating(), "training.update"),
+    ("training", updating(clipping_norm=0.0), "training.update.clipping_norm"),
+    ("training", updating(quantisation_bits=64), "training.update.quantisation_bits"),
+    ("training", updating(quantisation_bits=0), "training.update.quantisation_bits"),
+    ("training", updating(noise_multiplier=-1.0), "training.update.noise_multiplier"),
     ("evaluation", lambda plan: plan.evaluation.ClearField("metrics"), "evaluation.metrics"),
     ("evaluation", set_in("evaluation.batch_size", 1 << 20), "evaluation.batch_size"),
 ]
@@ -202,6 +212,13 @@ def test_warnings_do_not_refuse_a_plan(kind: str, change: Change, field: str) ->
     assert (finding.field, finding.severity) == (field, Severity.WARNING)
     assert lint(plan) == []
     parse_plan(plan.SerializeToString())
+
+
+def test_what_a_federated_plan_sends_is_refused_not_ignored() -> None:
+    plan = plans.training()
+    updating()(plan)
+    (finding,) = lint(plan)
+    assert str(finding) == "training.update: is set and this release trains on the device alone; leave update out"
 
 
 def test_context_types_used() -> None:

@@ -40,12 +40,6 @@ def test_uris_and_back(text: str) -> None:
     assert str(parsed) == text
 
 
-def test_aliases_are_told_from_versions() -> None:
-    assert RepositoryUri("words", "stable").is_alias
-    assert not RepositoryUri("words", "1.2.3").is_alias
-    assert not RepositoryUri("words").is_alias
-
-
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
