@@ -71,6 +71,11 @@ class WrongOffset(ArtifactError):
         super().__init__(f"offset_bytes: {offset_bytes} leaves a gap; go on from {expected_bytes}")
         self.expected_bytes = expected_bytes
 
+    @property
+    def detail(self) -> str:
+        """For programs: the offset to go on from."""
+        return str(self.expected_bytes)
+
 
 class WrongSize(ArtifactError):
     status = "INVALID_ARGUMENT"

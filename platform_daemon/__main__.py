@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     gc.enable()
     try:
         configuration = load(home=arguments.home, file=arguments.config, log_level=arguments.log_level)
-        return run(configuration, missing)
+        return run(configuration, missing, arguments.config)
     except (BadConfiguration, *CANNOT_START) as error:
         print(f"insitud: {error}", file=sys.stderr)
         return 1

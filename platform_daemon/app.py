@@ -55,9 +55,12 @@ SHUTDOWN_GRACE_S = 5.0
 class Primary:
     """The daemon's primary process. Made in an event loop; `start`, then `close`."""
 
-    def __init__(self, configuration: Configuration, missing_protections: Sequence[str]) -> None:
+    def __init__(
+        self, configuration: Configuration, missing_protections: Sequence[str], configuration_file: Path
+    ) -> None:
         """Open the state folder and put everything together; nothing runs yet. Raises DaemonError."""
         self._configuration = configuration
+        self._configuration_file = configuration_file
         self._clock = SystemClock()
         self._storage = Storage(configuration.locations.state, self._clock, configuration.limits)
         self._executor = ThreadPoolExecutor(STORE_THREADS, "store")
@@ -98,6 +101,7 @@ class Primary:
             tick_interval_s=configuration.training.poll_interval_s,
             poll_context=self._context.poll,
             sweep=self._storage.store.sweep,
+            end_idle_workers=self._pool.end_idle,
             executor=self._executor,
         )
         self._apps_part = control.AppsPart(self._authority, self._apps, self._sessions, self._forgetting)
@@ -126,8 +130,7 @@ class Primary:
 
         Bounded: whatever does not end in time is ended. Repeatable.
         """
-        await self._app_socket.close(SHUTDOWN_GRACE_S)
-        await self._control_socket.close(SHUTDOWN_GRACE_S)
+        await asyncio.gather(self._app_socket.close(SHUTDOWN_GRACE_S), self._control_socket.close(SHUTDOWN_GRACE_S))
         self._maintenance.close()
         await self._training.close()
         await self._pool.close()
@@ -185,7 +188,13 @@ class Primary:
     def _listen_to_owner(self) -> Listener:
         table = MethodTable(self._sessions.check)
         status = control.StatusPart(
-            Identity(version("insitu"), self._started_ms, str(self._app_socket.path), str(self._storage.folder)),
+            Identity(
+                version("insitu"),
+                self._started_ms,
+                str(self._app_socket.path),
+                str(self._storage.folder),
+                str(self._configuration_file.absolute()),
+            ),
             self._apps,
             self._sessions,
             self._collections,
@@ -225,24 +234,24 @@ class Primary:
         return next((one.package for one in self._apps.enclaves() if group_of(one.number) == group), "")
 
 
-def run(configuration: Configuration, missing_protections: Sequence[str]) -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit status."""
+def run(configuration: Configuration, missing_protections: Sequence[str], file: Path | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status. `file` holds the configuration, if not the usual one."""
     logging.basicConfig(
         level=configuration.daemon.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # A gRPC connection takes three descriptors, the default limit is 1,024.
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_serve(configuration, missing_protections))
+    asyncio.run(_serve(configuration, missing_protections, file or configuration.locations.config_file))
     return 0
 
 
-async def _serve(configuration: Configuration, missing_protections: Sequence[str]) -> None:
+async def _serve(configuration: Configuration, missing_protections: Sequence[str], file: Path) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    primary = Primary(configuration, missing_protections)
+    primary = Primary(configuration, missing_protections, file)
     try:
         await primary.start()
         await ended.wait()

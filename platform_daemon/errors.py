@@ -13,7 +13,8 @@
     ├── Unavailable           repeat a little later
     └── Internal              a defect of the daemon
 
-`reason` is stable and for programs, the message is one sentence for people that ends with the remedy.
+`reason` is stable and for programs, as is `detail`, a value that the remedy needs; the message is one sentence for
+people that ends with the remedy.
 """
 
 from typing import ClassVar
@@ -25,10 +26,13 @@ class DaemonError(Exception):
     status: ClassVar[str] = "INTERNAL"
     default_reason: ClassVar[str] = "INTERNAL"
 
-    def __init__(self, message: str, *, reason: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, reason: str | None = None, field: str | None = None, detail: str | None = None
+    ) -> None:
         super().__init__(message if field is None else f"{field}: {message}")
         self.reason = reason or self.default_reason
         self.field = field
+        self.detail = detail
 
     @property
     def message(self) -> str:

@@ -5,6 +5,7 @@ Handlers are registered once in a `MethodTable`; every transport serves the same
 
 import enum
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from platform_daemon.errors import InvalidArgument
+from platform_daemon.errors import DeadlineExceeded, InvalidArgument
 
 
 class Access(enum.Enum):
@@ -51,7 +52,7 @@ class CallContext:
     session: str = ""
     """What the caller presented; checked before a SESSION method runs."""
     deadline_s: float | None = None
-    """On the monotonic clock."""
+    """On the monotonic clock. After it no handler is begun; a transport cancels the one under way."""
     caller: Enclave | None = field(default=None)
 
     @property
@@ -97,7 +98,12 @@ class MethodTable:
             self._methods[path] = Method(path, GetMessageClass(method.input_type), handler, access)
 
     async def answer(self, method: Method, request: bytes, context: CallContext) -> bytes:
-        """Check the caller, decode, run, encode. Raises DaemonError; anything else is a defect."""
+        """Check the caller, decode, run, encode. Raises DaemonError; anything else is a defect.
+
+        A call whose deadline has passed is not run: nobody waits for its answer, and under load others do.
+        """
+        if context.deadline_s is not None and time.monotonic() >= context.deadline_s:
+            raise DeadlineExceeded("the deadline passed before the call began; allow more time")
         if method.access is Access.SESSION:
             context.caller = self._check_session(context.session, context.peer)
         try:

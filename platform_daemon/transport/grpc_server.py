@@ -18,6 +18,7 @@ from platform_daemon.transport.calls import CallContext, Method, MethodTable
 from platform_daemon.transport.guard import Admit, Guard, GuardedRegistrar, RpcMethodHandler, ServicerContext, abort
 from platform_daemon.transport.peers import PeerTable
 from platform_daemon.transport.status import as_daemon_error
+from platform_daemon.transport.underway import CallsUnderWay
 
 _logger = logging.getLogger(__name__)
 _STOP_MARGIN_S = 2.0
@@ -55,6 +56,7 @@ class GrpcServer:
         self._guard = Guard(peers, admit)
         self._limits = limits or CallLimits()
         self._health = _aio_health.HealthServicer()
+        self._calls = CallsUnderWay()
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -68,13 +70,19 @@ class GrpcServer:
         self._server = server
 
     async def close(self, grace_s: float) -> None:
-        """Say NOT_SERVING, let calls finish for `grace_s`, then cancel them. Repeatable; returns in bounded time."""
+        """Say NOT_SERVING and refuse new calls, let those under way finish for `grace_s`, then cancel them.
+
+        Only then does gRPC stop: from there on it resets new calls without a word. Repeatable; returns in bounded time.
+        """
         server, self._server = self._server, None
         if server is None:
             return
+        ends_s = time.monotonic() + grace_s
         await self._health.enter_graceful_shutdown()
-        stopping = asyncio.ensure_future(server.stop(grace_s))
-        done, _ = await asyncio.wait({stopping}, timeout=grace_s + _STOP_MARGIN_S)
+        await self._calls.drain(grace_s)
+        left_s = max(0.0, ends_s - time.monotonic())
+        stopping = asyncio.ensure_future(server.stop(left_s))
+        done, _ = await asyncio.wait({stopping}, timeout=left_s + _STOP_MARGIN_S)
         if not done:
             _logger.warning("the gRPC server did not stop within %.1f s: left behind", grace_s + _STOP_MARGIN_S)
 
@@ -84,7 +92,7 @@ class GrpcServer:
         services: dict[str, dict[str, RpcMethodHandler]] = {}
         for path, method in self._table.methods.items():
             _, service, name = path.split("/")
-            handler = grpc.unary_unary_rpc_method_handler(_answer_with(self._table, method, self._guard))
+            handler = grpc.unary_unary_rpc_method_handler(_answer_with(self._table, method, self._guard, self._calls))
             services.setdefault(service, {})[name] = handler
         return services
 
@@ -114,12 +122,13 @@ def _options(limits: CallLimits) -> list[tuple[str, int]]:
 
 
 def _answer_with(
-    table: MethodTable, method: Method, guard: Guard
+    table: MethodTable, method: Method, guard: Guard, calls: CallsUnderWay
 ) -> Callable[[bytes, ServicerContext], Awaitable[bytes]]:
     async def answer(request: bytes, call: ServicerContext) -> bytes:
         try:
             context = CallContext(guard.peer_of(call), _session(call), _deadline_s(call))
-            return await table.answer(method, request, context)
+            with calls:
+                return await table.answer(method, request, context)
         except Exception as error:  # noqa: BLE001 - every defect gets an answer and a line in the log
             await abort(call, as_daemon_error(error, method.path))
 

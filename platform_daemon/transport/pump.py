@@ -24,6 +24,7 @@ class PumpEnd(asyncio.BufferedProtocol):
         self._other: PumpEnd = self
         self._transport: asyncio.Transport | None = None
         self._write: Callable[[bytes], None] = _nowhere
+        self._patience: asyncio.TimerHandle | None = None
 
     def join(self, other: "PumpEnd") -> None:
         """Make the two ends of one pump."""
@@ -61,11 +62,17 @@ class PumpEnd(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._write = _nowhere
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         self._on_lost()
-        rest = self._other._transport
-        if rest is not None:
-            rest.close()
-            asyncio.get_running_loop().call_later(LINGER_S, rest.abort)
+        self._other._drain()
+
+    def _drain(self) -> None:
+        """Close once what is left has been taken, which has its time."""
+        if self._transport is not None:
+            self._transport.close()
+            self._patience = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
 
 
 def _nowhere(data: bytes) -> None:

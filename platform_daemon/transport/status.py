@@ -1,8 +1,8 @@
 """How errors become answers: the one mapping from exceptions to statuses, for every transport.
 
 The packages below the daemon have error trees of their own, whose classes carry `status` (a gRPC status name) and
-`reason`; these become the DaemonError of that status. What nobody foresaw becomes Internal with a number that finds it
-in the log. Neither the answer nor the log contains anything of the request.
+`reason`, some a `field` and a `detail`; these become the DaemonError of that status. What nobody foresaw becomes
+Internal with a number that finds it in the log. Neither the answer nor the log contains anything of the request.
 """
 
 import errno
@@ -27,6 +27,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 REASON_KEY = "insitu-reason"
 FIELD_KEY = "insitu-field"
+DETAIL_KEY = "insitu-detail"
 
 
 def as_daemon_error(error: Exception, path: str) -> DaemonError:
@@ -35,8 +36,8 @@ def as_daemon_error(error: Exception, path: str) -> DaemonError:
         return error
     kind = BY_STATUS.get(getattr(error, "status", ""))
     if kind is not None:
-        field = getattr(error, "field", None)
-        return kind(str(error), reason=getattr(error, "reason", None), field=field if isinstance(field, str) else None)
+        reason, field, detail = (getattr(error, name, None) for name in ("reason", "field", "detail"))
+        return kind(str(error), reason=reason, field=_if_text(field), detail=_if_text(detail))
     if _is_disk_full(error):
         return ResourceExhausted("the disk is full: make room and repeat", reason="DISK_FULL")
     number = secrets.token_hex(4)
@@ -53,18 +54,21 @@ def grpc_message(error: DaemonError) -> str:
 
 
 def trailing_metadata(error: DaemonError) -> tuple[tuple[str, str | bytes], ...]:
-    """Reason and field as plain entries, and both as google.rpc.ErrorInfo in `grpc-status-details-bin`."""
+    """Reason, field and detail as plain entries, and all as google.rpc.ErrorInfo in `grpc-status-details-bin`."""
     plain = {REASON_KEY: _printable(error.reason)}
-    if error.field is not None:
-        plain[FIELD_KEY] = _printable(error.field)
     info = ErrorInfo(reason=error.reason, domain=_DOMAIN)
-    if error.field is not None:
-        info.metadata["field"] = plain[FIELD_KEY]
+    for key, name, value in ((FIELD_KEY, "field", error.field), (DETAIL_KEY, "detail", error.detail)):
+        if value is not None:
+            plain[key] = info.metadata[name] = _printable(value)
     detail = AnyMessage()
     detail.Pack(info)
     code = grpc_code(error).value[0]
     rich = rpc_status.to_status(Status(code=code, message=grpc_message(error), details=[detail]))
     return (*plain.items(), *rich.trailing_metadata)
+
+
+def _if_text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _printable(text: str) -> str:

@@ -54,7 +54,7 @@ def test_the_primary_cannot_open_an_internet_socket(tmp_path: Path) -> None:
 import errno, socket, sys
 from platform_daemon import app, __main__
 
-def instead_of_serving(configuration, missing):
+def instead_of_serving(configuration, missing, file):
     for family in (socket.AF_INET, socket.AF_INET6, socket.AF_PACKET):
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):
             try:

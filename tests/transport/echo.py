@@ -32,7 +32,7 @@ def _service() -> ServiceDescriptor:
         dependency=["google/protobuf/wrappers.proto"],
     )
     service = file.service.add(name="Echo")
-    for name in ("Say", "FailWith", "WaitForever", "TellCaller", "TellDeadline", "Crash"):
+    for name in ("Say", "FailWith", "WaitForever", "TellCaller", "TellDeadline", "Crash", "WaitForRelease"):
         kind = (
             ".google.protobuf.StringValue"
             if name in ("FailWith", "TellCaller", "Crash")
@@ -59,6 +59,7 @@ class EchoServicer:
 
     def __init__(self) -> None:
         self.waiting = asyncio.Event()
+        self.released = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.deadline_s: float | None = None
 
@@ -66,7 +67,7 @@ class EchoServicer:
         return request
 
     async def fail_with(self, request: wrappers_pb2.StringValue, context: CallContext) -> Message:
-        raise BY_STATUS[request.value]("it is wrong: mend it", reason="A_REASON", field="options.fëld")
+        raise BY_STATUS[request.value]("it is wrong: mend it", reason="A_REASON", field="options.fëld", detail="4711")
 
     async def wait_forever(self, request: wrappers_pb2.BytesValue, context: CallContext) -> Message:
         self.waiting.set()
@@ -75,6 +76,11 @@ class EchoServicer:
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
+        return request
+
+    async def wait_for_release(self, request: wrappers_pb2.BytesValue, context: CallContext) -> Message:
+        self.waiting.set()
+        await self.released.wait()
         return request
 
     async def tell_caller(self, request: wrappers_pb2.StringValue, context: CallContext) -> Message:
@@ -114,6 +120,7 @@ class Answer:
     message: str = ""
     reason: str = ""
     field: str = ""
+    detail: str = ""
     details: bytes = b""
 
 
@@ -142,6 +149,7 @@ class GrpcClient:
                 message=error.details() or "",
                 reason=str(trailing.get("insitu-reason", "")),
                 field=str(trailing.get("insitu-field", "")),
+                detail=str(trailing.get("insitu-detail", "")),
                 details=trailing.get("grpc-status-details-bin", b""),
             )
         return Answer("OK", response)

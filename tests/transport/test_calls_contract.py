@@ -13,10 +13,11 @@ from google.protobuf import wrappers_pb2
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from platform_daemon.errors import BY_STATUS
-from platform_daemon.transport import Listener
+from platform_daemon.errors import BY_STATUS, DeadlineExceeded
+from platform_daemon.transport import CallContext, Listener, Peer
 from tests.transport.echo import (
     CLIENTS,
+    SESSION,
     EchoServicer,
     GrpcClient,
     bytes_value,
@@ -62,16 +63,17 @@ def test_the_handler_learns_what_the_kernel_knows_of_the_caller(run: Run) -> Non
 
 
 @pytest.mark.parametrize("status", sorted(BY_STATUS))
-def test_each_error_keeps_status_reason_and_field(run: Run, status: str) -> None:
+def test_each_error_keeps_status_reason_field_and_detail(run: Run, status: str) -> None:
     async def scenario(client: GrpcClient, servicer: EchoServicer) -> None:
         answer = await client.call("FailWith", string_value(status))
         assert (answer.code, answer.reason) == (status, "A_REASON")
         assert answer.message == "options.fëld: it is wrong: mend it"
-        assert answer.field == "options.f\\xebld"
+        assert (answer.field, answer.detail) == ("options.f\\xebld", "4711")
         rich = Status.FromString(answer.details)
         info = ErrorInfo()
         assert rich.details[0].Unpack(info)
         assert (info.reason, info.domain, info.metadata["field"]) == ("A_REASON", "insitu", answer.field)
+        assert info.metadata["detail"] == answer.detail
         assert rich.message == answer.message
 
     run(scenario)
@@ -123,6 +125,20 @@ def test_the_handler_sees_the_deadline_and_is_cancelled_after_it(run: Run) -> No
         await asyncio.wait_for(servicer.cancelled.wait(), 10)
 
     run(scenario)
+
+
+def test_a_call_whose_deadline_has_passed_is_not_begun() -> None:
+    async def scenario() -> None:
+        servicer = EchoServicer()
+        table = echo_table(servicer)
+        for method in ("WaitForever", "TellDeadline"):
+            context = CallContext(Peer(0, 0, "conn"), SESSION, deadline_s=time.monotonic())
+            with pytest.raises(DeadlineExceeded, match="before the call began"):
+                await table.answer(table.methods[f"/insitu.test.Echo/{method}"], b"", context)
+        assert not servicer.waiting.is_set()
+        assert servicer.deadline_s is None
+
+    asyncio.run(scenario())
 
 
 def test_errors_of_lower_packages_keep_their_status(run: Run) -> None:

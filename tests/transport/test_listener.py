@@ -355,6 +355,27 @@ def test_a_call_under_way_may_finish_while_closing(path: Path) -> None:
     run(scenario)
 
 
+def test_calls_that_come_while_closing_are_told_and_those_under_way_finish(path: Path) -> None:
+    async def scenario() -> None:
+        servicer = EchoServicer()
+        server = Listener(path, echo_table(servicer), mode=0o600)
+        await server.start()
+        async with connected(path) as client:
+            under_way = asyncio.create_task(client.call("WaitForRelease", bytes_value(b"kept")))
+            await servicer.waiting.wait()
+            closing = asyncio.create_task(server.close(grace_s=10.0))
+            while (answer := await client.call("Say", b"")).code == "OK":
+                pass
+            assert (answer.code, answer.reason) == ("UNAVAILABLE", "SHUTTING_DOWN")
+            assert (await client.call("Say", b"")).reason == "SHUTTING_DOWN"
+            servicer.released.set()
+            assert (await under_way).payload == bytes_value(b"kept")
+            async with asyncio.timeout(5):
+                await closing
+
+    run(scenario)
+
+
 def test_connections_come_and_go_without_leaving_anything_open(path: Path) -> None:
     async def scenario() -> None:
         async with serving(listener(path)) as server:

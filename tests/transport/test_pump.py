@@ -7,12 +7,15 @@ import socket
 
 import pytest
 
+from platform_daemon.transport import pump as pumping
 from platform_daemon.transport.pump import PumpEnd
 
 CHUNK = os.urandom(1 << 20)
 TOTAL_BYTES = 50 << 20
 HELD_BYTES = 4 << 20
 """More than two sockets and the pump between them may hold."""
+BUFFERED_BYTES = 500 << 10
+"""More than a socket holds, and less than holds the writer up."""
 
 
 class Joined:
@@ -110,5 +113,41 @@ def test_what_was_sent_before_the_end_still_arrives(backward: bool) -> None:
             assert await pull(source, sent) == hashlib.sha256(expected).hexdigest()
             assert await asyncio.get_running_loop().sock_recv(source, 1) == b""
             assert pump.lost == (["inner", "outer"] if backward else ["outer", "inner"])
+
+    asyncio.run(scenario())
+
+
+def test_the_patience_with_an_end_that_closed_in_time_ends_with_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A transport that has closed cannot be aborted any more: asyncio fails on it, and logs."""
+    monkeypatch.setattr(pumping, "LINGER_S", 0.5)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        async with Joined() as pump:
+            await loop.sock_sendall(pump.a, CHUNK[:BUFFERED_BYTES])
+            pump.a.close()
+            await pull(pump.b, BUFFERED_BYTES)
+            assert await loop.sock_recv(pump.b, 1) == b""
+        assert pump.lost == ["outer", "inner"]
+        patience = asyncio.Event()
+        loop.call_later(pumping.LINGER_S, patience.set)
+        await patience.wait()
+
+    asyncio.run(scenario())
+    assert caplog.messages == []
+
+
+def test_what_nobody_takes_keeps_an_end_open_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pumping, "LINGER_S", 0.05)
+
+    async def scenario() -> None:
+        async with Joined() as pump:
+            await asyncio.get_running_loop().sock_sendall(pump.a, CHUNK[:BUFFERED_BYTES])
+            pump.a.close()
+            async with asyncio.timeout(10):
+                while len(pump.lost) < 2:  # noqa: ASYNC110 - nothing else tells
+                    await asyncio.sleep(0)
 
     asyncio.run(scenario())

@@ -6,6 +6,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from artifact_manager import WrongOffset
 from context.errors import UnknownContextType
 from platform_daemon.errors import BY_STATUS, InvalidArgument, ResourceExhausted
 from platform_daemon.transport.status import as_daemon_error, grpc_code, grpc_message, trailing_metadata
@@ -21,6 +22,12 @@ def test_errors_of_the_packages_below_keep_status_reason_and_message() -> None:
     assert isinstance(error, InvalidArgument)
     assert error.reason == "UNKNOWN_CONTEXT_TYPE"
     assert error.message == "there is no context type 'weather': use one of power"
+
+
+def test_what_a_remedy_needs_is_told_programs_too() -> None:
+    error = as_daemon_error(WrongOffset(2048, 1200), "/a.B/C")
+    assert (error.reason, error.detail) == ("WRONG_OFFSET", "1200")
+    assert ("insitu-detail", "1200") in trailing_metadata(error)
 
 
 def test_a_full_disk_is_not_a_defect(tmp_path: Path) -> None:
@@ -51,7 +58,7 @@ def test_the_log_names_causes_in_order_and_quotes_nothing(caplog: pytest.LogCapt
 
 
 def test_metadata_stays_ascii_and_small_whatever_the_app_called_its_fields() -> None:
-    error = InvalidArgument("ü" * 100_000, field="features[\n\0é" + "x" * 100_000)
+    error = InvalidArgument("ü" * 100_000, field="features[\n\0é" + "x" * 100_000, detail="é" * 100_000)
     metadata = trailing_metadata(error)
     assert len(grpc_message(error)) <= 1000
     assert sum(len(key) + len(value) for key, value in metadata) < 6000

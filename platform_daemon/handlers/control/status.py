@@ -20,6 +20,7 @@ class Identity:
     started_ms: int
     socket: str
     state_folder: str
+    configuration_file: str
 
 
 class StatusPart:
@@ -53,6 +54,7 @@ class StatusPart:
             started_ms=self._identity.started_ms,
             socket=self._identity.socket,
             state_folder=self._identity.state_folder,
+            configuration_file=self._identity.configuration_file,
             apps=sum(app.state is not AppState.REQUESTED for app in self._apps.list()),
             open_sessions=len(self._sessions),
             connections=self._connections(),

@@ -26,7 +26,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DaemonStatus(_message.Message):
-    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions")
+    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_MS_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class DaemonStatus(_message.Message):
     MISSING_PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    CONFIGURATION_FILE_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     started_ms: int
@@ -51,7 +52,8 @@ class DaemonStatus(_message.Message):
     missing_protections: _containers.RepeatedScalarFieldContainer[str]
     examples: int
     predictions: int
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ...) -> None: ...
+    configuration_file: str
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ...) -> None: ...
 
 class ProcessStatus(_message.Message):
     __slots__ = ("role", "pid", "package", "started_ms", "restarts")
