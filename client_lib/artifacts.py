@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from client_lib.connection import Connection
-from client_lib.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
+from client_lib.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from client_lib.options import PlanSource
 from client_lib.transport import Method
 from insitu.v1 import artifact_pb2 as wire
@@ -18,6 +18,8 @@ MISSING = Method("Artifacts", "Missing", wire.MissingArtifactsRequest, wire.Miss
 PUT = Method("Artifacts", "Put", wire.PutArtifactRequest, wire.PutArtifactResponse)
 
 PIECE_BYTES = 1024 * 1024
+LARGEST_BYTES = 256 * 1024 * 1024
+"""What a daemon takes unless it is configured otherwise. Enough for any plan, and no app dies of reading it."""
 _MOST_CORRECTIONS = 8
 _LONGEST_LABEL = 255
 
@@ -41,8 +43,9 @@ class ArtifactUploader:
     def resolve(self, plan: PlanSource) -> "PlanReference":
         """Hand the plan over where it is the app's own, and return what to call it.
 
-        Raises NotFound where there is no such file, InvalidArgument for an `asset:` that leads out of the folder of
-        assets, DataLoss where a `#sha256=` does not match, ResourceExhausted.
+        Raises NotFound where there is no such file, InvalidArgument for what is no regular file and for an `asset:`
+        that leads out of the folder of assets, DataLoss where a `#sha256=` does not match, ResourceExhausted for more
+        than 256 MiB.
         """
         if isinstance(plan, str) and not plan.startswith(("file:", "asset:")):
             return PlanReference(plan, self, None)
@@ -98,11 +101,10 @@ def _piece(artifact: LocalArtifact, data: bytes, offset: int) -> wire.PutArtifac
 
 
 def _right_offset(error: InvalidArgument) -> int:
-    """Where the daemon wants the upload to go on, which its message ends with. Raises what is no such answer."""
-    numbers = re.findall(r"\d+", error.message)
-    if error.reason != "WRONG_OFFSET" or not numbers:
+    """Where the daemon wants the upload to go on. Raises what is no such answer."""
+    if error.reason != "WRONG_OFFSET" or not (error.detail or "").isdecimal():
         raise error
-    return int(numbers[-1])
+    return int(error.detail or "")
 
 
 def _describe(plan: PlanSource, assets: Path | None) -> LocalArtifact:
@@ -142,6 +144,21 @@ def _asset(name: str, assets: Path | None) -> Path:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=_open_at_once) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise InvalidArgument(f"{path} is no regular file; name the file that holds the plan", field="plan")
+            if found.st_size > LARGEST_BYTES:
+                raise ResourceExhausted(
+                    f"{path} is larger than {LARGEST_BYTES >> 20} MiB, the most a plan may have; make it smaller",
+                    reason="ARTIFACT_LIMIT",
+                    field="plan",
+                )
+            return file.read(found.st_size)
     except OSError as error:
         raise NotFound(f"cannot read {path}: {error.strerror}; check the plan's path", field="plan") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for a writer, if it is a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -17,7 +17,7 @@
     ├── Cancelled              nobody: the connection was closed meanwhile
     └── Internal               us: a defect of the daemon
 
-The message is one sentence that ends with what to do.
+The message is one sentence that ends with what to do; `detail` is a value for programs, where that takes one.
 """
 
 from typing import ClassVar
@@ -28,10 +28,13 @@ class InsituError(Exception):
 
     status: ClassVar[str] = "UNKNOWN"
 
-    def __init__(self, message: str, *, reason: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, reason: str | None = None, field: str | None = None, detail: str | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason or self.status
         self.field = field
+        self.detail = detail
 
     @property
     def message(self) -> str:
@@ -130,8 +133,10 @@ _BY_STATUS: dict[str, type[InsituError]] = {
 }
 
 
-def from_status(status: str, message: str, *, reason: str | None = None, field: str | None = None) -> InsituError:
+def from_status(
+    status: str, message: str, *, reason: str | None = None, field: str | None = None, detail: str | None = None
+) -> InsituError:
     """The error for an answer with this gRPC status, e.g. "NOT_FOUND"."""
     if status == "UNIMPLEMENTED":
         return Internal(f"{message}; the daemon is older than this client library: update it", reason=status)
-    return _BY_STATUS.get(status, Internal)(message, reason=reason or status, field=field)
+    return _BY_STATUS.get(status, Internal)(message, reason=reason or status, field=field, detail=detail)

@@ -1,5 +1,7 @@
 """From a credentials file to a session: approval, registration (once for each daemon), and a session."""
 
+import contextlib
+
 from client_lib.credentials import Credentials, CredentialsFile
 from client_lib.errors import FailedPrecondition, NotApproved, NotFound, Unauthenticated
 from client_lib.transport import Method, Transport
@@ -47,15 +49,14 @@ def close_session(transport: Transport, session: str) -> None:
 def _challenge(transport: Transport, credentials: Credentials) -> access.ChallengeResponse:
     request = access.ChallengeRequest(package=credentials.package)
     try:
-        try:
+        with contextlib.suppress(NotFound):
             return transport.call(CHALLENGE, request, session="", timeout_s=_TIMEOUT_S)
-        except NotFound:
-            if not request_approval(transport, credentials):
-                raise NotApproved(credentials.package) from None
-            return transport.call(CHALLENGE, request, session="", timeout_s=_TIMEOUT_S)
+        if not request_approval(transport, credentials):
+            raise NotApproved(credentials.package)
+        return transport.call(CHALLENGE, request, session="", timeout_s=_TIMEOUT_S)
     except FailedPrecondition as error:
         if error.reason == "NOT_APPROVED":
-            raise NotApproved(credentials.package) from error
+            raise NotApproved(credentials.package) from None
         raise
 
 

@@ -72,7 +72,7 @@ class SessionStatus:
     next_run_ms: int
     last_run_ms: int
     output_version: int
-    """Latest version of the output; 0 where there is none."""
+    """Version of the output in use, an earlier one than the latest after a rollback; 0 where there is none."""
     attempts: tuple[Attempt, ...]
     """Newest first."""
     conditions: tuple[ConditionReading, ...]

@@ -80,6 +80,11 @@ def size(size_bytes: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
 
 
+def count(number: int, what: str) -> str:
+    """`what` is regular and singular."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def number(value: float) -> str:
     return "unknown" if math.isnan(value) else f"{value:.4g}"
 

@@ -13,12 +13,19 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Configuration file (TOML).")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Configuration file (TOML), where not in its usual place.",
+)
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder for all of this device.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="How much to log.")
 @click.pass_context
 def run(ctx: click.Context, config: Path | None, home: Path | None, log_level: str | None) -> None:
     """Run the daemon in the foreground until it is told to stop (Ctrl-C, SIGTERM).
+
+    The configuration is config/insitu.toml in --home or INSITU_HOME, without either ~/.config/insitu/insitu.toml
+    (XDG_CONFIG_HOME moves it). The file need not exist; `insitu daemon status` names the one in use.
 
     \b
     Example: INSITU_HOME=/tmp/device insitu daemon run --log-level debug
@@ -49,6 +56,7 @@ def status(as_json: bool) -> None:
             ("process", found.pid),
             ("started", output.when(found.started_ms)),
             ("socket", found.socket),
+            ("configuration", found.configuration_file),
             ("state", found.state_folder),
             ("apps", found.apps),
             ("sessions", found.open_sessions),

@@ -63,4 +63,4 @@ def clear(package: str, collection: str, account: str, yes: bool, as_json: bool)
     if as_json:
         output.print_json({"package": package, "collection": collection, "account": account, "deleted": count})
     else:
-        click.echo(f"deleted {count} examples")
+        click.echo(f"deleted {output.count(count, 'example')}")

@@ -74,7 +74,8 @@ def revoke(package: str, scopes: tuple[str, ...], as_json: bool) -> None:
         left = ", ".join(answer.permission.features) or "nothing"
         click.echo(f"{package} may be given of {answer.permission.type}: {left}")
         if answer.deleted_versions:
-            click.echo(f"deleted {answer.deleted_versions} versions of parameters that had been trained with it")
+            versions = output.count(answer.deleted_versions, "version")
+            click.echo(f"deleted {versions} of parameters that had been trained with it")
 
 
 def _set(package: str, scopes: tuple[str, ...], granted: bool, as_json: bool) -> "list[SetPermissionResponse]":

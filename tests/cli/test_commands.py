@@ -9,6 +9,7 @@ import pytest
 
 from client_lib import CollectionOptions
 from insitu.v1 import control_pb2
+from insitu_cli import output
 from insitu_cli.exits import ExitCode
 from tests.cli.conftest import Insitu
 from tests.client.devices import Device
@@ -119,7 +120,17 @@ def test_revoking(collecting: Device, insitu: Insitu) -> None:
 
 def test_status(at_home: Device, insitu: Insitu, insitu_json: Json) -> None:
     assert insitu_json("daemon", "status")["socket"] == str(at_home.daemon.socket)
-    assert str(at_home.daemon.socket) in insitu("daemon", "status").stdout
+    shown = insitu("daemon", "status").stdout
+    assert str(at_home.daemon.socket) in shown
+    assert "insitu.toml" in shown
+
+
+def test_help_names_the_configuration_file(insitu: Insitu) -> None:
+    assert "config/insitu.toml" in insitu("daemon", "run", "--help").stdout
+
+
+def test_counts_agree_with_their_nouns() -> None:
+    assert [output.count(number, "version") for number in (0, 1, 2)] == ["0 versions", "1 version", "2 versions"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ class Control:
             pid=4242,
             started_ms=1_700_000_000_000,
             socket=self._state.socket,
+            configuration_file="/device/config/insitu.toml",
             apps=len(self._state.apps),
             open_sessions=len(self._state.sessions),
             processes=[control_pb2.ProcessStatus(role="worker", pid=4243, started_ms=1_700_000_000_000)],

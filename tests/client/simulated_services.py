@@ -77,7 +77,7 @@ class Artifacts:
         if len(request.data) > 1024 * 1024:
             raise InvalidArgument("a piece has at most 1 MiB", field="data")
         if request.offset_bytes != len(held):
-            raise InvalidArgument(f"expected {len(held)}", field="offset_bytes", reason="WRONG_OFFSET")
+            raise InvalidArgument("leaves a gap", field="offset_bytes", reason="WRONG_OFFSET", detail=str(len(held)))
         held += request.data
         complete = len(held) >= request.size_bytes
         if not complete:

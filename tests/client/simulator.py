@@ -130,5 +130,7 @@ def _refuse(context: grpc.ServicerContext, error: DaemonError, *, silent: bool) 
         trailing = [("insitu-reason", error.reason)]
         if error.field is not None:
             trailing.append(("insitu-field", error.field))
+        if error.detail is not None:
+            trailing.append(("insitu-detail", error.detail))
         context.set_trailing_metadata(tuple(trailing))
     context.abort(grpc.StatusCode[error.status], error.message)

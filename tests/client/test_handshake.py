@@ -3,6 +3,7 @@
 import json
 import stat
 import threading
+import traceback
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,25 @@ def test_first_connection_asks_for_approval_and_says_how(device: Device) -> None
         owner.approve_app(control_pb2.ApproveAppRequest(package=PACKAGE))
     with device.connect(credentials, PACKAGE) as learning:
         learning.get_collection_client(CollectionOptions("words"))
+
+
+def test_wrong_first_steps_are_told_without_what_lies_below(simulator: SimulatedDaemon) -> None:
+    device = Device(simulator)
+    credentials = device.new_app(PACKAGE)
+    told = []
+    with pytest.raises(NotApproved) as caught:
+        device.connect(credentials, PACKAGE)
+    told.append("".join(traceback.format_exception(caught.value)))
+    with pytest.raises(NotApproved) as caught:
+        device.connect(credentials, PACKAGE)
+    told.append("".join(traceback.format_exception(caught.value)))
+    simulator.stop()
+    with pytest.raises(DaemonNotRunning) as absent:
+        device.connect(credentials, PACKAGE)
+    told.append("".join(traceback.format_exception(absent.value)))
+    for text in told:
+        assert text.count("Traceback") == 1
+        assert "grpc._channel" not in text
 
 
 def test_registers_once_for_each_daemon(simulator: SimulatedDaemon) -> None:

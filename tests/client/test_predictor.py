@@ -1,6 +1,7 @@
 """Plans that the app hands over, predictions and training sessions."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from client_lib import (
     NotFound,
     OneOff,
     PredictorOptions,
+    ResourceExhausted,
     SessionState,
     SessionStatus,
     Times,
@@ -94,6 +96,30 @@ def test_upload_survives_a_lost_answer(simulator: SimulatedDaemon, learning: Lea
     simulator.fail("Artifacts/Put", "UNAVAILABLE", takes_effect=True)
     assert learning.get_predictor_client(PredictorOptions(plan=PLAN)).load().plan_name == "sum"
     assert simulator.state.app(PACKAGE).artifacts == {hashlib.sha256(PLAN).hexdigest(): PLAN}
+
+
+def test_upload_goes_on_where_an_earlier_one_stopped(simulator: SimulatedDaemon, learning: Learning) -> None:
+    digest = hashlib.sha256(PLAN).hexdigest()
+    simulator.state.app(PACKAGE).partial[digest] = PLAN[: 2**20 + 17]
+    learning.get_predictor_client(PredictorOptions(plan=PLAN)).load()
+    assert simulator.state.app(PACKAGE).artifacts == {digest: PLAN}
+    assert simulator.count("Artifacts/Put") == 1 + -(-(len(PLAN) - 2**20 - 17) // 2**20)
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
+def test_a_plan_is_a_regular_file(learning: Learning, tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidArgument, match="is no regular file; name the file that holds the plan"):
+        learning.get_predictor_client(PredictorOptions(plan=f"file:{tmp_path / name}")).load()
+
+
+def test_a_plan_that_is_too_large_is_refused_before_it_fills_the_memory(learning: Learning, tmp_path: Path) -> None:
+    path = tmp_path / "plan.binpb"
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ResourceExhausted, match="larger than 256 MiB") as caught:
+        learning.get_predictor_client(PredictorOptions(plan=path)).load()
+    assert (caught.value.reason, caught.value.field) == ("ARTIFACT_LIMIT", "plan")
 
 
 def test_digest_in_the_uri_must_match(learning: Learning, tmp_path: Path) -> None:
