@@ -7,7 +7,7 @@ from benchmarks.lab import Contender, Figures, Lab
 from benchmarks.rows import Row, at_most
 
 FEW, MANY = 10_000, 1_000_000
-TYPES = tuple(f"type{number}" for number in range(12))
+TYPES = tuple(f"type{number}" for number in range(24))
 
 
 def run(lab: Lab) -> list[Row]:
