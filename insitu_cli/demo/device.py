@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from client_lib import DaemonNotRunning, InsituError, Learning, NotApproved
+from client_lib import InsituError, Learning, NotApproved, Unavailable
 from client_lib.control import ControlClient
 from client_lib.credentials import CredentialsFile
 from client_lib.encoding import Features, encode
@@ -56,7 +56,7 @@ class Device:
         while time.monotonic() < deadline_s and self._daemon.poll() is None:
             try:
                 return self.control.status().pid
-            except DaemonNotRunning:
+            except Unavailable:
                 time.sleep(0.05)
         raise self.failure("the daemon did not start")
 

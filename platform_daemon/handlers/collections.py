@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
 
@@ -22,6 +22,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LONGEST_TTL_MS = 10 * 365 * 24 * 3600 * 1000
 LONGEST_KEY_BYTES = 64
 LONGEST_ACCOUNT = 256
+_SHORTEST_EXAMPLE_BYTES = 5
+"""Example, Features, and a map entry with at least one field: a tag and a length each, and something in the last."""
 
 
 class CollectionServicer:
@@ -62,8 +64,7 @@ class CollectionServicer:
             raise InvalidArgument(f"must have at most {LONGEST_KEY_BYTES} bytes", field="idempotency_key")
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
-        examples = _serialized(request)
-        added = await self._blocking(lambda: self._store_with_context(enclave, examples, request))
+        added = await self._blocking(lambda: self._store_with_context(enclave, request))
         return pb.AddResponse(count=added.count, repeated_request=added.repeated)
 
     async def stats(self, request: pb.CollectionStatsRequest, context: CallContext) -> pb.CollectionStats:
@@ -95,7 +96,8 @@ class CollectionServicer:
                 self._store.shorten(before.place, ttl_ms)
             return self._collections.configure(enclave, name, ttl_ms=ttl_ms, max_examples=max_examples, wishes=wishes)
 
-    def _store_with_context(self, enclave: Enclave, examples: Sequence[bytes], request: pb.AddRequest) -> Added:
+    def _store_with_context(self, enclave: Enclave, request: pb.AddRequest) -> Added:
+        examples = _serialized(request)
         with self._injection.gate(enclave.number):
             # Once more, where nothing can come between: the owner may have decided while the call waited its turn.
             self._check_consent(enclave)
@@ -167,8 +169,10 @@ def _serialized(request: pb.AddRequest) -> list[bytes]:
     if not request.examples:
         raise InvalidArgument("is empty; send at least one example", field="examples")
     blobs = [example.SerializeToString() for example in request.examples]
-    if not all(blobs):
-        raise InvalidArgument(f"number {blobs.index(b'')} has no feature", field="examples")
+    # An example with one feature of one value has more bytes than these forms of nothing.
+    if min(map(len, blobs)) < _SHORTEST_EXAMPLE_BYTES:
+        number = next(i for i, blob in enumerate(blobs) if len(blob) < _SHORTEST_EXAMPLE_BYTES)
+        raise InvalidArgument(f"number {number} has no feature", field="examples")
     return blobs
 
 

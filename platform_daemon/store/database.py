@@ -18,7 +18,8 @@ import plyvel
 
 from platform_daemon.errors import DaemonError, DataLoss, ResourceExhausted, Unavailable
 
-_WRITE_BUFFER_BYTES = 8 << 20
+_WRITE_BUFFER_BYTES = 16 << 20
+"""Two of them at most. Smaller ones overlap more in level 0, and writers wait for compaction."""
 PORTION_RECORDS = 2000
 
 Item = TypeVar("Item")

@@ -114,3 +114,13 @@ def test_context_is_stored_as_far_as_granted_and_revoked(daemon: Daemon) -> None
     with daemon.control() as control:
         control.set_permission("com.example.context", "power", granted=False)
     assert daemon.stored_context("com.example.context", "words") == {"day": {"hour"}}
+
+
+def test_an_example_without_features_is_refused(daemon: Daemon) -> None:
+    with daemon.connect(daemon.app("com.example.empty")) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        with pytest.raises(InvalidArgument, match="number 0 has no feature"):
+            words.add({}).result()
+        with pytest.raises(InvalidArgument, match="number 1 has no feature"):
+            words.add_many([{"x": 1.0}, {}]).result()
+        assert words.stats().examples == 0
