@@ -71,62 +71,91 @@ def author(
         verify: run the graphs on `sample` (or random rows) and compare them with the model; see `plan_toolkit.verify`.
         sample: rows by input name, for inputs that cannot be random numbers, e.g. the ids of words.
 
+    One thread authors at a time, others wait.
+
     Raises:
-        BadArgument: an argument does not fit the model or the others.
+        BadArgument: an argument does not fit the model or the others; or the model or the loss fails, and why.
         OperationUnsupported: the engine asked for lacks an operation, which the message names.
         GraphsDisagree: the graphs do not compute what the model computes.
         PlanRejected: the linter found fault with a plan.
     """
     _check(batch_size, epochs, steps, feeds, label_feed)
+    context = tuple(dict.fromkeys((*context, *_context_of(feeds))))
+    schedule = plan_pb2.TrainingInstructions(
+        epochs=(epochs or 1) if steps is None else None, steps=steps, seed=seed, checkpoint_steps=checkpoint_steps
+    )
     with quiet():
-        from plan_toolkit.advice import advise
         from plan_toolkit.drafts import make_draft
 
         draft = make_draft(
             model, feeds, label_feed, loss, optimizer, outputs, score_output, batch_size, inference_batch_size,
             sample or {},
         )  # fmt: skip
+        inference = _inference(draft, context, score_output, deadline_ms)
+        training = _training(draft, query, context, acceptance_gate, start_from, schedule)
         engines: Sequence[EngineName] = ("litert", "tensorflow") if engine == "auto" else (engine,)
-        advice = advise(draft)
-        inferring, learning = draft.inference_graph(engines), draft.training_graph(engines)
-    context = tuple(dict.fromkeys((*context, *_context_of(feeds))))
-    inference = plan_pb2.InferenceInstructions(
+        plans = _graphed(draft, _identity(draft, name, version, parent), inference, training, engines)
+        return _examined(plans, draft, compared=verify)
+
+
+def _examined(plans: AuthoredPlans, draft: "Draft", *, compared: bool) -> AuthoredPlans:
+    """With all notices. Linted, and run beside the draft's model where they are to be compared."""
+    from plan_toolkit.advice import advise
+    from plan_toolkit.verify import verify
+
+    notices = (*advise(draft), *plans.notices, *_lint(plans.inference), *_lint(plans.training))
+    if compared:
+        verify(plans, draft)
+    return replace(plans, notices=tuple(dict.fromkeys(notices)))
+
+
+def _inference(
+    draft: "Draft", context: Sequence[str], score_output: str, deadline_ms: int
+) -> plan_pb2.InferenceInstructions:
+    return plan_pb2.InferenceInstructions(
         feeds=[feed.to_proto() for feed in draft.model.feeds],
         context=context,
         score_output=score_output,
-        batch_size=inference_batch_size,
+        batch_size=draft.inference_batch_size,
         deadline_ms=deadline_ms,
     )
+
+
+def _training(
+    draft: "Draft",
+    query: ExampleQuery,
+    context: Sequence[str],
+    gate: AcceptanceGate | None,
+    start_from: str,
+    schedule: plan_pb2.TrainingInstructions,
+) -> plan_pb2.TrainingInstructions:
+    """`schedule` says how long a run lasts, in which order, and how often it is saved; the rest is added to it."""
     training = plan_pb2.TrainingInstructions(
         query=query.to_proto(context),
         feeds=[feed.to_proto() for feed in (*draft.model.feeds, draft.label)],
-        batch_size=batch_size,
-        epochs=(epochs or 1) if steps is None else None,
-        steps=steps,
-        seed=seed,
+        batch_size=draft.batch_size,
         metrics=_metrics(draft),
-        acceptance_gate=_gate(acceptance_gate, query, draft),
+        acceptance_gate=_gate(gate, query, draft),
         start_from=plan_pb2.START_FROM_LIVE if start_from == "live" else plan_pb2.START_FROM_BASE,
-        checkpoint_steps=checkpoint_steps,
     )
-    shared = _identity(draft, name, version, parent)
-    plans = AuthoredPlans(
+    training.MergeFrom(schedule)
+    return training
+
+
+def _graphed(
+    draft: "Draft",
+    shared: plan_pb2.Plan,
+    inference: plan_pb2.InferenceInstructions,
+    training: plan_pb2.TrainingInstructions,
+    engines: "Sequence[EngineName]",
+) -> AuthoredPlans:
+    """Both plans, each with a graph for the first engine that can, and notices where that is not the first one."""
+    inferring, learning = draft.inference_graph(engines), draft.training_graph(engines)
+    return AuthoredPlans(
         _plan(shared, inferring, inference=inference),
         _plan(shared, learning, training=training),
-        (*advice, *_notices(inferring, learning)),
+        _notices(inferring, learning),
     )
-    return _examined(plans, draft if verify else None)
-
-
-def _examined(plans: AuthoredPlans, draft: "Draft | None") -> AuthoredPlans:
-    """Linted, and compared with the draft where there is one."""
-    linted = [notice for plan in (plans.inference, plans.training) for notice in _lint(plan)]
-    if draft is not None:
-        with quiet():
-            from plan_toolkit.verify import verify
-
-            verify(plans, draft)
-    return replace(plans, notices=tuple(dict.fromkeys((*plans.notices, *linted))))
 
 
 def _check(batch_size: int, epochs: int | None, steps: int | None, feeds: Sequence[Feed], label: Feed) -> None:

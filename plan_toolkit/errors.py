@@ -1,7 +1,7 @@
 """Why the toolkit refuses.
 
 ToolkitError
-├── BadArgument             an argument does not fit: change what the message names
+├── BadArgument             an argument does not fit, or the model or the loss fails: change what the message names
 ├── OperationUnsupported    the engine cannot run or differentiate an operation: another engine or layer
 ├── GraphsDisagree          the graph made for the engine does not compute what the author's model computes
 ├── PlanRejected            the plan that came out breaks a rule of the linter
@@ -40,14 +40,20 @@ class Operation:
 
 
 class OperationUnsupported(ToolkitError):
-    """`operations` are in the order of the graph; the first one names the message."""
+    """`operations` are in the order of the graph; the first one names the message.
 
-    def __init__(self, operations: Sequence[Operation], hint: str = "") -> None:
+    There are none where the converter failed without naming any; then the message tells what it `said`.
+    """
+
+    def __init__(self, operations: Sequence[Operation], hint: str = "", *, said: str = "") -> None:
         self.operations = tuple(operations)
         # One operation stands for all that make up the same layer.
         first = {operation.known_as: str(operation) for operation in reversed(self.operations)}
         missing = ", ".join(reversed(first.values()))
         remedy = hint or "use engine='tensorflow' or replace the layer"
+        if not self.operations:
+            super().__init__(f"the LiteRT converter failed, and said {said!r}: author again, or {remedy}")
+            return
         super().__init__(f"LiteRT's built-ins have {missing}: {remedy}")
 
 

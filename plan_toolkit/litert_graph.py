@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from plan_toolkit.errors import Operation, OperationUnsupported
+from plan_toolkit.mistakes import point_of
 from plan_toolkit.relu_repair import repair_relus
 from plan_toolkit.signatures import Functions
 from plan_toolkit.tensorflow_graph import save_model
@@ -54,16 +55,17 @@ def litert_graph(functions: Functions) -> bytes:
             graph: bytes = converter.convert()
         except Exception as error:
             # The converter's own error has no narrower public name, and it raises others too.
-            raise _refusal(str(error), functions.by_signature) from error
+            raise refusal(error, functions.by_signature) from error
         return graph
 
 
-def _refusal(message: str, functions: Mapping[str, Any]) -> OperationUnsupported:
-    types = _refused_types(message)
+def refusal(error: Exception, functions: Mapping[str, Any]) -> OperationUnsupported:
+    """What an error of the converter says about the functions that it was given, by signature."""
+    types = _refused_types(str(error))
     found = {kind: _operation(kind, functions) for kind in types}
     operations = sorted(found.values(), key=lambda operation: operation.where == "")
     if not operations:
-        operations = [Operation("unknown", "something in this model", _first_line(message), False)]
+        return OperationUnsupported([], said=point_of(error))
     return OperationUnsupported(operations, _HINTS.get(operations[0].known_as, ""))
 
 
@@ -97,7 +99,3 @@ def describe(op: Any) -> Operation:
 
 def _operations(function: Any) -> list[Any]:
     return list(function.graph.get_operations())
-
-
-def _first_line(message: str) -> str:
-    return message.strip().split("\n", 1)[0]

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from plan_toolkit.errors import BadArgument
+from plan_toolkit.mistakes import mistakes_of
 
 Tensor = Any
 RowFunction = Callable[[Tensor, Tensor], Tensor]
@@ -89,7 +90,7 @@ def resolve_loss(loss: Any) -> Loss:
     if isinstance(loss, keras.losses.Loss):
         return _keras_loss(loss)
     if callable(loss):
-        return Loss(LossKind.OTHER, False, _checked_rows(loss), _checked_rows(loss))
+        return Loss(LossKind.OTHER, False, _checked(_own_rows(loss)), _checked(_own_rows(loss)))
     raise BadArgument("loss", f"must be a name, a keras.losses.Loss or a callable, not {type(loss).__name__}")
 
 
@@ -100,7 +101,7 @@ def _keras_loss(loss: Any) -> Loss:
     smoothing = float(config.get("label_smoothing", 0.0) or 0.0)
 
     def reference(label: Tensor, prediction: Tensor) -> Tensor:
-        return per_row(tf.convert_to_tensor(loss.call(label, prediction)))
+        return per_row(tf.convert_to_tensor(loss.call(*_with_last_axis(label, prediction))))
 
     match loss:
         case keras.losses.SparseCategoricalCrossentropy() if config.get("ignore_class") is None:
@@ -111,17 +112,47 @@ def _keras_loss(loss: Any) -> Loss:
             rows, kind = _binary_rows(from_logits, smoothing), LossKind.BINARY
         case _:
             rows, kind = reference, LossKind.OTHER
-    return Loss(kind, from_logits, rows, reference, summed)
+    return Loss(kind, from_logits, _checked(rows), _checked(reference), summed)
 
 
-def _checked_rows(loss: Callable[[Tensor, Tensor], Any]) -> RowFunction:
+def _with_last_axis(label: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
+    """Keras averages the last axis away, which must not be the batch where a row is a single value."""
+    if not tf.is_tensor(prediction) or prediction.shape.rank != 1:
+        return label, prediction
+    return tf.expand_dims(label, 1) if label.shape.rank == 1 else label, tf.expand_dims(prediction, 1)
+
+
+def _own_rows(loss: Callable[[Tensor, Tensor], Any]) -> RowFunction:
     def rows(label: Tensor, prediction: Tensor) -> Tensor:
-        values = tf.convert_to_tensor(loss(label, prediction))
-        if values.shape.rank == 0:
-            raise BadArgument("loss", "gave one number for the batch; it must give one for each row")
-        return per_row(tf.cast(values, tf.float32))
+        return per_row(tf.cast(tf.convert_to_tensor(loss(label, prediction)), tf.float32))
 
     return rows
+
+
+def _checked(rows: RowFunction) -> RowFunction:
+    """The same, or BadArgument where it fails on what the model answers, or gives no value for each row."""
+
+    def checked(label: Tensor, prediction: Tensor) -> Tensor:
+        answers = " and ".join(f"{tensor.dtype.name} {tensor.shape}" for tensor in tf.nest.flatten(prediction))
+        compared = f"labels of {label.dtype.name} {label.shape} and the model's answers of {answers}"
+        with mistakes_of("loss", f"fails on {compared} (check the shapes of label_feed and of the model's answer)"):
+            values = rows(label, prediction)
+        if values.shape.rank == 0:
+            raise BadArgument("loss", f"gave one number for {compared}; it must give one for each row of the batch")
+        if not values.shape.is_compatible_with(label.shape[:1]):
+            raise BadArgument("loss", f"gave values of shape {values.shape} for {compared}; it must give one a row")
+        return values
+
+    return checked
+
+
+def _classes(prediction: Tensor) -> int:
+    """How many classes the model tells apart: the extent of its answer's last axis."""
+    if prediction.shape.rank < 2 or prediction.shape[-1] is None:
+        raise BadArgument(
+            "loss", f"needs one value for each class; let the model answer [batch, classes], not {prediction.shape}"
+        )
+    return int(prediction.shape[-1])
 
 
 def _logits(prediction: Tensor, from_logits: bool, activation: str) -> Tensor | None:
@@ -144,7 +175,7 @@ def _clipped(probabilities: Tensor) -> Tensor:
 
 def _sparse_rows(from_logits: bool) -> RowFunction:
     def rows(label: Tensor, prediction: Tensor) -> Tensor:
-        classes = prediction.shape[-1]
+        classes = _classes(prediction)
         wanted = tf.one_hot(tf.reshape(label, tf.shape(prediction)[:-1]), classes, dtype=prediction.dtype)
         logits = _logits(prediction, from_logits, "Softmax")
         if logits is None:
@@ -156,9 +187,10 @@ def _sparse_rows(from_logits: bool) -> RowFunction:
 
 def _categorical_rows(from_logits: bool, smoothing: float) -> RowFunction:
     def rows(label: Tensor, prediction: Tensor) -> Tensor:
+        classes = _classes(prediction)
         wanted = tf.cast(label, prediction.dtype)
         if smoothing:
-            wanted = wanted * (1 - smoothing) + smoothing / prediction.shape[-1]
+            wanted = wanted * (1 - smoothing) + smoothing / classes
         logits = _logits(prediction, from_logits, "Softmax")
         if logits is not None:
             return per_row(-tf.reduce_sum(wanted * tf.nn.log_softmax(logits), axis=-1))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from plan_toolkit.errors import BadArgument
 from plan_toolkit.instructions import ElementType, Feed, element_type, identifier
+from plan_toolkit.mistakes import mistakes_of
 
 Tensor = Any
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -32,7 +33,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A built model. `forward(inputs by name, training)` runs it on tensors whose first axis is the batch."""
+    """A built model. `forward(inputs by name, training)` runs it on tensors whose first axis is the batch.
+
+    What the author's code raises there is a BadArgument, and so is an answer that has no row for each row of the batch.
+    """
 
     feeds: tuple[Feed, ...]
     parameters: tuple[Parameter, ...]
@@ -78,10 +82,10 @@ def _keras_model(model: Any, feeds: Sequence[Feed]) -> Model:
     )
     arrange = _arrangement(model, matched)
 
-    def forward(inputs: Mapping[str, Tensor], training: bool) -> Any:
+    def call(inputs: Mapping[str, Tensor], training: bool) -> Any:
         return model(arrange(inputs), training=training)
 
-    forward = tf.autograph.to_graph(forward)
+    forward = _answering(call, resolved, "" if declared else "; one input reaches the model as a tensor")
     if not model.built or not declared:
         forward(zeros(resolved, 1), False)
     weights = {id(variable) for variable in model.weights}
@@ -104,11 +108,11 @@ def _module(module: Any, feeds: Sequence[Feed]) -> Model:
     resolved = tuple(_open(feed) for feed in feeds)
     takes_training = _takes_training(module)
 
-    def forward(inputs: Mapping[str, Tensor], training: bool) -> Any:
+    def call(inputs: Mapping[str, Tensor], training: bool) -> Any:
         arguments = [inputs[feed.input] for feed in resolved]
         return module(*arguments, training=training) if takes_training else module(*arguments)
 
-    forward = tf.autograph.to_graph(forward)
+    forward = _answering(call, resolved, "; a module takes them in this order")
     if not module.variables:
         forward(zeros(resolved, 1), False)
     trainable = {id(variable) for variable in module.trainable_variables}
@@ -118,6 +122,43 @@ def _module(module: Any, feeds: Sequence[Feed]) -> Model:
         for name, variable in zip(names, module.variables, strict=True)
     ]
     return Model(resolved, _checked(parameters), (), forward, list)
+
+
+def _answering(call: Forward, feeds: Sequence[Feed], hint: str) -> Forward:
+    """`call` with its control flow converted, and with its failures told to the author."""
+    converted = tf.autograph.to_graph(call)
+    given = ", ".join(f"{feed.input} of {feed.dtype} {_shown(['batch', *(feed.shape or ())])}" for feed in feeds)
+
+    def answering(inputs: Mapping[str, Tensor], training: bool) -> Any:
+        with mistakes_of("model", f"fails on its feeds, {given} (check their shapes and dtypes{hint})"):
+            answer = converted(inputs, training)
+        batch = inputs[feeds[0].input].shape[0]
+        for tensor in tf.nest.flatten(answer):
+            _check_answer(tensor, batch)
+        return answer
+
+    return answering
+
+
+def _check_answer(tensor: Any, batch: int | None) -> None:
+    if not tf.is_tensor(tensor):
+        raise BadArgument("model", f"answers with {type(tensor).__name__}; let it answer with tensors")
+    if tensor.shape.rank is None:
+        raise BadArgument(
+            "model",
+            "answers with a tensor of unknown shape; write it with TensorFlow operations that know theirs, as a plan "
+            "holds no Python such as py_function",
+        )
+    if tensor.shape.rank == 0 or (batch is not None and tensor.shape[0] not in (None, batch)):
+        raise BadArgument(
+            "model",
+            f"answers a batch with a tensor of shape {_shown(tensor.shape)}; let its first axis be the batch, "
+            "one row for each example",
+        )
+
+
+def _shown(extents: Iterable[int | str | None]) -> str:
+    return f"[{', '.join('?' if extent is None else str(extent) for extent in extents)}]"
 
 
 def _takes_training(module: Any) -> bool:

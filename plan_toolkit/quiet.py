@@ -1,12 +1,17 @@
-"""Imports TensorFlow, and runs it, without its log lines on the author's terminal."""
+"""Imports TensorFlow, and runs it, without its log lines on the author's terminal, one thread at a time."""
 
 import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# What a block turns is the process's: the descriptor, the filters of warnings, and how TensorFlow runs inner functions
+# while gradients are traced. A second thread would put back what the first had turned.
+_turn = threading.RLock()
 
 
 @contextmanager
@@ -14,8 +19,14 @@ def quiet() -> Iterator[None]:
     """Sends what native code writes to standard error into a scratch file while the block runs.
 
     TensorFlow's compiler logs past every switch that Python has, so the descriptor itself is turned; the whole process
-    is affected, other threads' standard error too. Standard output stays as it is.
+    is affected, other threads' standard error too. Standard output stays as it is. Another thread's block waits for
+    this one to end; blocks of one thread may be nested.
     """
+    with _turn:
+        yield from _silenced()
+
+
+def _silenced() -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
     sys.stderr.flush()

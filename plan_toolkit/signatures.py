@@ -10,11 +10,15 @@ import tensorflow as tf
 from plan_toolkit.errors import BadArgument
 from plan_toolkit.instructions import Feed, identifier
 from plan_toolkit.losses import Loss
+from plan_toolkit.mistakes import point_of
 from plan_toolkit.models import Model, tensor_dtype
 from plan_toolkit.optimizers import Optimizer, StateVariable
 
 Tensor = Any
 Outputs = Mapping[str, Tensor]
+
+# Operations that find their function in the process which made the graph: py_function and numpy_function.
+_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +101,6 @@ def training_functions(
     return Functions(functions, _variables(model, (optimizer,)))
 
 
-def metric_names(loss: Loss) -> tuple[str, ...]:
-    """Outputs of `evaluate`."""
-    return ("loss", "accuracy") if loss.kind.is_classification else ("loss",)
-
-
 def _train_step(
     model: Model,
     loss: Loss,
@@ -112,16 +111,26 @@ def _train_step(
     def train(**inputs: Tensor) -> Outputs:
         label = inputs.pop(label_input)
         with gradients():
-            rows = loss.rows(label, _single(model.forward(inputs, True)))
+            rows = loss.rows(label, single(model.forward(inputs, True)))
             total = loss.total(rows)
             for penalty in model.penalties():
                 total += tf.cast(penalty, total.dtype)
             # Inner functions of the author's are inlined while they are differentiated.
-            slopes = tf.gradients(total, [parameter.variable for parameter in model.trainable()])
+            slopes = _slopes(total, [parameter.variable for parameter in model.trainable()])
         optimizer.apply([_dense(slope) for slope in slopes])
         return {"loss": tf.identity(total)}
 
     return train
+
+
+def _slopes(total: Tensor, variables: Sequence[Any]) -> list[Any]:
+    try:
+        slopes: list[Any] = tf.gradients(total, variables)
+    except LookupError as error:
+        raise BadArgument("model", f"cannot be trained: {point_of(error)}; replace the operation") from error
+    if all(slope is None for slope in slopes):
+        raise BadArgument("model", "cannot be trained: no gradient of the loss reaches a trainable weight")
+    return slopes
 
 
 def _dense(slope: Any) -> Any:
@@ -131,7 +140,7 @@ def _dense(slope: Any) -> Any:
 def _evaluation(model: Model, loss: Loss, label_input: str) -> Callable[..., Outputs]:
     def evaluate(**inputs: Tensor) -> Outputs:
         label = inputs.pop(label_input)
-        prediction = _single(model.forward(inputs, False))
+        prediction = single(model.forward(inputs, False))
         outputs = {"loss": tf.cast(loss.rows(label, prediction), tf.float32)}
         if loss.kind.is_classification:
             outputs["accuracy"] = loss.accuracy(label, prediction)
@@ -140,7 +149,7 @@ def _evaluation(model: Model, loss: Loss, label_input: str) -> Callable[..., Out
     return evaluate
 
 
-def _single(prediction: Any) -> Any:
+def single(prediction: Any) -> Any:
     """The loss of a built-in kind takes one tensor; an author's own takes whatever the model answers."""
     return prediction[0] if isinstance(prediction, list | tuple) and len(prediction) == 1 else prediction
 
@@ -188,7 +197,12 @@ def _specs(feeds: Sequence[Feed], batch_size: int | None) -> dict[str, Any]:
 
 def _trace(function: Callable[..., Outputs], specs: Mapping[str, Any]) -> Any:
     """Our own code is plain Python; the author's has been converted by `models.adapt`."""
-    return tf.function(function, autograph=False).get_concrete_function(**specs)
+    traced = tf.function(function, autograph=False).get_concrete_function(**specs)
+    graph = traced.graph.as_graph_def()
+    for node in (*graph.node, *(node for inner in graph.library.function for node in inner.node_def)):
+        if node.op in _PYTHON:
+            raise BadArgument("model", f"calls Python at {node.name}, which a plan cannot hold; use TensorFlow alone")
+    return traced
 
 
 def _variables(model: Model, optimizers: Sequence[Optimizer]) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from plan_toolkit.drafts import Draft
 from plan_toolkit.instructions import Feed
 from plan_toolkit.losses import LossKind
+from plan_toolkit.signatures import single
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -48,7 +49,7 @@ def _labels(draft: Draft, inputs: Arrays, rows: int, random: np.random.Generator
         case LossKind.SPARSE_CATEGORICAL:
             tensors = {name: tf.constant(value) for name, value in inputs.items()}
             prediction: Any = draft.model.forward(tensors, False)
-            classes = int(prediction.shape[-1])
+            classes = int(single(prediction).shape[-1])
             return random.integers(0, classes, shape).astype(_numpy(label))
         case LossKind.CATEGORICAL:
             return np.eye(shape[-1], dtype=_numpy(label))[random.integers(0, shape[-1], shape[:-1])]

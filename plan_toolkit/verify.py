@@ -26,6 +26,7 @@ from plan_toolkit.drafts import Draft
 from plan_toolkit.errors import GraphsDisagree
 from plan_toolkit.instructions import Feed
 from plan_toolkit.plans import AuthoredPlans
+from plan_toolkit.signatures import single
 from plan_toolkit.trials import trial_batch
 
 LOSS_TOLERANCE = 1e-3
@@ -80,7 +81,7 @@ def reference_run(draft: Draft, batches: Sequence[Arrays], start: Arrays) -> Run
 
         def step(label: Any, inputs: Mapping[str, Any]) -> Any:
             with tf.GradientTape() as tape:
-                total = draft.loss.total(draft.loss.reference(label, model.forward(inputs, True)))
+                total = draft.loss.total(draft.loss.reference(label, single(model.forward(inputs, True))))
                 for penalty in model.penalties():
                     total += tf.cast(penalty, total.dtype)
             slopes = tape.gradient(total, trainable)
@@ -159,7 +160,7 @@ def _compare_evaluation(graph: EngineModel, draft: Draft, weights: Arrays) -> No
     label, inputs = _split(batch, draft.label)
 
     def rows(label: Any, inputs: Mapping[str, Any]) -> Any:
-        return draft.loss.reference(label, draft.model.forward(inputs, False))
+        return draft.loss.reference(label, single(draft.model.forward(inputs, False)))
 
     with _restored(draft):
         draft.model.assign(weights)

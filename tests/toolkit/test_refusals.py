@@ -4,6 +4,7 @@ import keras
 import pytest
 
 from plan_toolkit import OperationUnsupported
+from plan_toolkit.litert_graph import refusal
 from tests.toolkit.authored import authored, mlp, stack
 
 layers = keras.layers
@@ -63,3 +64,12 @@ def test_recurrence_runs_by_tensorflow_alone():
 
 def test_auto_needs_no_notice_where_litert_can():
     assert authored(mlp(8, 6, 3), verify=False).notices == ()
+
+
+def test_a_failure_that_names_no_operation_is_told_in_the_converters_words():
+    refused = refusal(RuntimeError("Failed to bind all placeholders in <Unknown AttrValue type>\nmore"), {})
+    assert refused.operations == ()
+    assert str(refused) == (
+        "the LiteRT converter failed, and said 'RuntimeError: Failed to bind all placeholders in "
+        "<Unknown AttrValue type>': author again, or use engine='tensorflow' or replace the layer"
+    )
