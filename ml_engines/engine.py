@@ -7,7 +7,6 @@ asked of it: feeding examples, training loops, gates and checkpoints are the sam
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -68,8 +67,8 @@ class Engine(Protocol):
         """PEP 440 version of the runtime behind it; does not import it where that is slow."""
         ...
 
-    def load(self, graph: bytes, scratch: Path) -> Model:
-        """Load a graph. `scratch` is an empty folder for what must lie in files; the caller removes it.
+    def load(self, graph: bytes) -> Model:
+        """Load a graph, in memory: the daemon's children may not write files, nor read any but installed software.
 
         Raises GraphRejected for what the engine cannot run. A hostile graph may do anything to the process, which is
         why the process is worth nothing.

@@ -5,7 +5,6 @@ Import this module at will: the runtime comes in with `load`.
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,8 +20,8 @@ class LiteRTEngine:
     def version(self) -> str:
         return version("ai-edge-litert")
 
-    def load(self, graph: bytes, scratch: Path) -> "LiteRTModel":
-        """Load a flatbuffer, with one thread and no delegates but the built-in one. `scratch` is not used.
+    def load(self, graph: bytes) -> "LiteRTModel":
+        """Load a flatbuffer, with one thread and no delegates but the built-in one.
 
         Raises:
             GraphRejected: not a flatbuffer of this format, or it needs operations that are not built in.

@@ -5,9 +5,10 @@ Import this module at will: TensorFlow, seconds and hundreds of megabytes, comes
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,9 @@ from ml_engines.errors import BadInput, GraphRejected, SignatureMissing
 from ml_engines.unpack import unpack_zip
 
 _DISTRIBUTIONS = ("tensorflow-cpu", "tensorflow")
+_WHERE = re.compile(
+    r"Graph execution error:|Detected at node|Node: |<stack traces|in user code:|\d+ root error|\s+File |\s+\[\["
+)
 
 
 class TensorFlowEngine:
@@ -31,23 +35,39 @@ class TensorFlowEngine:
                 continue
         return version(_DISTRIBUTIONS[-1])
 
-    def load(self, graph: bytes, scratch: Path) -> "TensorFlowModel":
-        """Load a zip whose root is a SavedModel's folder; it is unpacked into `scratch`.
+    def load(self, graph: bytes) -> "TensorFlowModel":
+        """Load a zip whose root is a SavedModel's folder; it is unpacked in memory.
 
         Raises:
             GraphRejected: no zip, an unsafe or oversized one, or no SavedModel inside.
         """
-        folder = scratch / "saved_model"
-        unpack_zip(graph, folder)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import tensorflow as tf
 
         _use_one_thread(tf)
-        try:
-            return TensorFlowModel(tf.saved_model.load(os.fspath(folder)), tf)
-        except Exception as error:
-            # No narrower class: a malformed graph makes TensorFlow raise whatever it trips over.
-            raise GraphRejected(f"TensorFlow cannot load the graph: {_first_line(error)}") from error
+        with _unpacked(graph, tf) as folder:
+            try:
+                return TensorFlowModel(tf.saved_model.load(folder), tf)
+            except Exception as error:
+                # No narrower class: a malformed graph makes TensorFlow raise whatever it trips over.
+                raise GraphRejected(f"TensorFlow cannot load the graph: {_reason(error)}") from error
+
+
+@contextlib.contextmanager
+def _unpacked(graph: bytes, tf: Any) -> Iterator[str]:
+    """A folder in TensorFlow's file system in memory, gone at the end of the block."""
+    folder = f"ram://insitu-{secrets.token_hex(16)}"
+    made = []
+    try:
+        for name, content in unpack_zip(graph):
+            path = f"{folder}/{name}"
+            with tf.io.gfile.GFile(path, "wb") as file:
+                file.write(content)
+            made.append(path)
+        yield folder
+    finally:
+        for path in made:
+            tf.io.gfile.remove(path)
 
 
 class TensorFlowModel:
@@ -91,7 +111,7 @@ def _runner(
         try:
             outputs = function(**{name: tf.constant(array) for name, array in arrays.items()})
         except (tf.errors.OpError, ValueError, TypeError) as error:
-            raise GraphRejected(f"signature {signature!r} failed: {_first_line(error)}") from error
+            raise GraphRejected(f"signature {signature!r} failed: {_reason(error)}") from error
         # A copy: `numpy()` may share memory with a tensor that the runtime goes on using.
         return {name: np.array(tensor.numpy()) for name, tensor in outputs.items()}
 
@@ -118,5 +138,9 @@ def _types(specs: Mapping[str, Any]) -> dict[str, TensorType]:
     return types
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]
+def _reason(error: Exception) -> str:
+    """The first line that says what happened; TensorFlow puts where it happened before it."""
+    text = re.sub(r"{{function_node .*?}} ?", "", str(error))
+    lines = [line for line in text.splitlines() if line.strip() and not _WHERE.match(line)]
+    said = [line for line in lines if not line[0].isspace()] or lines
+    return said[0].strip() if said else type(error).__name__

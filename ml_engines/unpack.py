@@ -4,51 +4,60 @@ import io
 import stat
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from ml_engines.errors import GraphRejected
 
 MAX_UNPACKED_BYTES = 1 << 30
 MAX_ENTRIES = 4096
-_BLOCK_BYTES = 1 << 20
 
 
-def unpack_zip(archive: bytes, folder: Path, *, max_bytes: int = MAX_UNPACKED_BYTES) -> None:
-    """Unpack a zip into `folder`, which must not exist yet. Only plain files and folders beneath it are made.
+def unpack_zip(archive: bytes, *, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """A zip's files, one after the other: the path beneath the archive's root, and the content. Touches no disk.
 
     Raises:
         GraphRejected: no zip; an entry that is absolute, climbs out, is a link or a device, is encrypted, or comes
-            twice; more than MAX_ENTRIES entries, or more than `max_bytes` in all, whatever the headers say.
+            twice; more than MAX_ENTRIES entries, or more than `max_bytes` in all, whatever the headers say. Files that
+            came before are not vouched for either.
     """
-    folder.mkdir()
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as source:
             entries = source.infolist()
             if len(entries) > MAX_ENTRIES:
                 raise GraphRejected(f"the archive has {len(entries)} entries; {MAX_ENTRIES} are allowed")
-            left = max_bytes
-            for entry in entries:
-                left -= _unpack_entry(source, entry, folder, left)
+            yield from _files(source, entries, max_bytes)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise GraphRejected(f"the graph is no zip that can be unpacked: {error}") from error
 
 
-def _unpack_entry(source: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, left: int) -> int:
-    """Returns the bytes written."""
-    path = folder / _safe_name(entry)
-    if entry.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        return 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = 0
-    # "x": a second entry of the same name fails.
-    with source.open(entry) as content, path.open("xb") as file:
-        while block := content.read(min(_BLOCK_BYTES, left - written + 1)):
-            written += len(block)
-            if written > left:
-                raise GraphRejected("the archive unpacks to more than is allowed; make the model smaller")
-            file.write(block)
-    return written
+def _files(source: zipfile.ZipFile, entries: list[zipfile.ZipInfo], left: int) -> Iterator[tuple[PurePosixPath, bytes]]:
+    files: set[PurePosixPath] = set()
+    folders: set[PurePosixPath] = set()
+    for entry in entries:
+        path = _safe_name(entry)
+        folders.update(path.parents)
+        if entry.is_dir():
+            folders.add(path)
+        elif path in files:
+            raise GraphRejected(f"archive entry {entry.filename!r} comes twice")
+        else:
+            files.add(path)
+        if files & folders:
+            raise GraphRejected(f"archive entry {entry.filename!r} is a file and a folder")
+        if not entry.is_dir():
+            content = _content(source, entry, left)
+            left -= len(content)
+            yield path, content
+
+
+def _content(source: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:
+    with source.open(entry) as file:
+        # One more than allowed: the headers' sizes are anybody's.
+        content = file.read(left + 1)
+    if len(content) > left:
+        raise GraphRejected("the archive unpacks to more than is allowed; make the model smaller")
+    return content
 
 
 def _safe_name(entry: zipfile.ZipInfo) -> PurePosixPath:

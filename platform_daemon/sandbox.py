@@ -6,11 +6,15 @@ thread that sets it and those that it starts later, so this comes before any thr
 
 import ctypes
 import errno
+import importlib.util
 import os
 import resource
+import site
 import socket
 import sys
-from collections.abc import Callable
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +31,15 @@ _CLONE_THREAD = 0x00010000
 _HIGHEST_FAMILY = 63
 """Above all address families that Linux has."""
 
+_OWN_PACKAGES = ("insitu", "ml_engines", "platform_daemon")
+"""What children import of Insitu itself; an editable installation has it outside of site-packages."""
+_COMMAND_LINE = "/proc/self/cmdline"
+# Software, and what numerical libraries ask about the machine. Of /proc/self no more: it has the environment.
 _SYSTEM_FILES = (
-    "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom", "/dev/random", "/dev/zero",
-    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/sys",
-    "/sys/devices/system", "/sys/fs/cgroup",
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/locale", "/usr/share/zoneinfo",
+    "/etc/ld.so.cache", "/etc/localtime", "/dev/urandom", "/dev/zero", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat",
+    _COMMAND_LINE,
+    "/sys/devices/system/cpu", "/sys/devices/system/node",
 )  # fmt: skip
 
 # Ways into other processes or the kernel that no part of Insitu uses.
@@ -56,10 +65,11 @@ def confine_primary() -> list[str]:
     )
 
 
-def confine_child(*, trainer: bool, scratch: Path) -> list[str]:
+def confine_child(*, trainer: bool) -> list[str]:
     """A worker or trainer: no sockets but the inherited one, no programs, no processes, no signals to others; limits
-    on memory and files; of the file system, only the interpreter's own to read and `scratch` to write. The trainer also
+    on memory and files; of the file system, only `readable_folders` to read and nothing to write. The trainer also
     takes the lowest priority for processor and disk."""
+    _do_without_files()
     missing = _missing(
         ("no new privileges", _no_new_privileges),
         ("core dumps off", _no_core_dumps),
@@ -70,21 +80,49 @@ def confine_child(*, trainer: bool, scratch: Path) -> list[str]:
             ("idle processor priority", _idle_processor),
             ("idle disk priority", _idle_disk),
         )
-    writable = [scratch, Path(os.devnull)]
     return missing + _missing(
         # In this order: to find libseccomp takes files and a program.
         ("seccomp: sockets, programs and tracing are not refused", lambda: _load_filter(_child_rules)),
         (
             "landlock: files of this user can be opened",
-            lambda: restrict_files(_readable(), writable),
+            lambda: restrict_files(readable_folders(), [Path(os.devnull)]),
         ),
+        # Last, and also where there is no Landlock: to find libseccomp may take a file.
+        ("writing files is not refused", lambda: _lower(resource.RLIMIT_FSIZE, 0)),
     )
 
 
-def _readable() -> list[Path]:
-    """What an interpreter and its packages are made of, and what numerical libraries ask about the machine."""
-    places = {sys.prefix, sys.base_prefix, sys.exec_prefix, *(entry for entry in sys.path if entry), *_SYSTEM_FILES}
-    return [Path(place) for place in sorted(places)]
+def readable_folders() -> list[Path]:
+    """What a child may read: installed software, and what numerical libraries ask about the machine; resolved.
+
+    Never all of a folder that is merely on `sys.path`, such as a checkout: of that, Insitu's packages alone. An engine
+    of another project must therefore be installed into site-packages, not as an editable one.
+    """
+    places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    # Shared libraries of interpreters that bring their own.
+    places |= {os.path.join(prefix, "lib") for prefix in (sys.base_prefix, sys.base_exec_prefix)}
+    places |= {entry for entry in (*sys.path, *site.getsitepackages()) if _is_installed_software(entry)}
+    places |= {place for package in _OWN_PACKAGES for place in _folders_of(package)}
+    return sorted({Path(place).resolve() for place in (*places, *_SYSTEM_FILES)})
+
+
+def _is_installed_software(entry: str) -> bool:
+    return os.path.basename(entry) in ("site-packages", "dist-packages") or os.path.isfile(entry)
+
+
+def _folders_of(package: str) -> Iterable[str]:
+    # Does not import it: NumPy comes in with the engines, after confinement.
+    spec = importlib.util.find_spec(package)
+    return spec.submodule_search_locations or () if spec else ()
+
+
+def _do_without_files() -> None:
+    # TensorFlow asks at its import where temporary files would go, and fails where none can be written.
+    tempfile.tempdir = os.getcwd()
+    # TensorFlow aborts where it cannot read it. Held, since a rule is lost once the kernel drops the name from memory.
+    os.open(_COMMAND_LINE, os.O_PATH)
+    # Keras imports it where it finds it, and it fails without a folder for its cache.
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]
 
 
 def _missing(*protections: tuple[str, Callable[[], None]]) -> list[str]:

@@ -7,7 +7,7 @@ state/
   artifacts/     plans that apps handed over, by digest
   personal/      trained parameters, sealed
   checkpoints/   suspended runs, sealed
-  scratch/       where child processes unpack graphs; emptied at every start
+  scratch/       child processes' empty working folders, where they may not write; emptied at every start
   authority/     the embedded authority's key
   daemon-id      names this daemon in package tokens
 """
@@ -20,7 +20,8 @@ from context import Clock
 from platform_daemon import access
 from platform_daemon.access import Issuer
 from platform_daemon.configuration import LimitsSection
-from platform_daemon.errors import DataLoss, NotFound
+from platform_daemon.errors import DataLoss, FailedPrecondition, NotFound
+from platform_daemon.sandbox import readable_folders
 from platform_daemon.state import Database
 from platform_daemon.state import collections as collection_state
 from platform_daemon.store.leveldb import LevelDBStore
@@ -32,6 +33,7 @@ class Storage:
     """Opening takes the folder for this process alone. Raises DaemonError with the remedy."""
 
     def __init__(self, folder: Path, clock: Clock, limits: LimitsSection) -> None:
+        _refuse_where_graphs_read(folder)
         self.folder = _private(folder)
         # First: it holds the lock that keeps a second daemon out of the whole folder.
         self.store = LevelDBStore.open(_private(folder / "examples"), clock)
@@ -55,6 +57,15 @@ class Storage:
         self.catalog.close()
         self.database.close()
         self.store.close()
+
+
+def _refuse_where_graphs_read(folder: Path) -> None:
+    for readable in readable_folders():
+        if folder.resolve().is_relative_to(readable):
+            raise FailedPrecondition(
+                f"the state folder {folder} lies beneath {readable}, which every graph may read: move it elsewhere, by "
+                "INSITU_HOME or --home"
+            )
 
 
 def _emptied(folder: Path) -> Path:

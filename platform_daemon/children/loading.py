@@ -1,8 +1,5 @@
 """From a serialized plan to a loaded graph, in a child process."""
 
-import tempfile
-from pathlib import Path
-
 from google.protobuf.message import DecodeError
 
 from insitu.v1 import plan_pb2, worker_pb2
@@ -34,9 +31,7 @@ def load_graph(plan: plan_pb2.Plan, engines: EngineRegistry) -> Model:
     engine = engines.find(plan.engine)
     if plan.graph.WhichOneof("source") != "inline":
         raise GraphRejected("plan.graph: the graph must be inline when the plan reaches a worker or trainer")
-    # What an engine unpacks is read while it loads; nothing of it stays on disk.
-    with tempfile.TemporaryDirectory(prefix="insitu-graph-") as scratch:
-        return engine.load(plan.graph.inline, Path(scratch))
+    return engine.load(plan.graph.inline)
 
 
 def child_error(error: Exception) -> worker_pb2.ChildError:

@@ -5,7 +5,6 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from insitu.v1 import worker_pb2
 from platform_daemon.children.framing import BlockingChannel
@@ -36,8 +35,7 @@ def begin(arguments: ChildArguments, *, trainer: bool) -> BlockingChannel:
     Called before NumPy or an engine is imported: their threads are to be confined too, and the primary can go on
     sending meanwhile. From here on the process ends when the primary closes the channel, even if a graph hangs.
     """
-    # The primary starts a child in its scratch folder.
-    missing = confine_child(trainer=trainer, scratch=Path.cwd())
+    missing = confine_child(trainer=trainer)
     channel = BlockingChannel(socket.socket(fileno=arguments.fd))
     secret = channel.read_exactly(SECRET_BYTES)
     channel.send(worker_pb2.ChildHello(secret=secret, missing_protections=missing).SerializeToString())

@@ -1,7 +1,6 @@
 """The loop and the run around it, in this process: exact resumption, pace, verdicts."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,7 +59,7 @@ class Log:
 
 
 def make_loop(plan: plan_pb2.Plan, count: int = 100, step_s: float = 0.0) -> tuple[TrainingLoop, TrainingModel]:
-    model = TrainingModel(NumPyEngine().load(GRAPH, Path()), plan)
+    model = TrainingModel(NumPyEngine().load(GRAPH), plan)
     model.set_parameters(BASE)
     collector = ExampleCollector(Feeds(plan.training.feeds))
     collector.add(chunk(count))
@@ -146,7 +145,7 @@ def test_total_steps(instructions: dict[str, int], position: Position, total: in
 
 def test_evaluation_pads_and_counts_only_real_rows() -> None:
     plan = training_plan()
-    model = TrainingModel(NumPyEngine().load(GRAPH, Path()), plan)
+    model = TrainingModel(NumPyEngine().load(GRAPH), plan)
     random = np.random.default_rng(0)
     for count in (1, BATCH - 1, BATCH, BATCH + 1, 3 * BATCH + 5):
         data = {"x": random.normal(size=(count, 4)).astype("f4"), "label": random.integers(0, 3, count).astype("i4")}

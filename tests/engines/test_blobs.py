@@ -3,7 +3,7 @@
 import io
 import stat
 import zipfile
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -118,10 +118,9 @@ def _link(name: str, kind: int) -> zipfile.ZipInfo:
     return entry
 
 
-def test_unpacks_files_and_folders(tmp_path: Path) -> None:
-    unpack_zip(_zip(("a/b.txt", b"text"), ("c/", b"")), tmp_path / "out")
-    assert (tmp_path / "out/a/b.txt").read_bytes() == b"text"
-    assert (tmp_path / "out/c").is_dir()
+def test_unpacks_files() -> None:
+    archive = _zip(("a/b.txt", b"text"), ("c/", b""), ("c/d", b""))
+    assert list(unpack_zip(archive)) == [(PurePosixPath("a/b.txt"), b"text"), (PurePosixPath("c/d"), b"")]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +138,11 @@ def test_unpacks_files_and_folders(tmp_path: Path) -> None:
         _zip(("a", b"x"), ("a/b", b"y")),
         _zip(("bomb", bytes(200_000))),
         _zip(*((f"f{n}", b"") for n in range(5000))),
-        _zip(("a" * 300, b"x")),
+        _zip(("a", b"x"), ("a/", b"")),
         _zip(("a", b"compressible" * 100))[:90] + bytes(60),
     ],
 )
-def test_unsafe_archives_are_rejected_and_leave_nothing_outside(tmp_path: Path, archive: bytes) -> None:
+def test_unsafe_archives_are_rejected(archive: bytes) -> None:
+    unpacked = []
     with pytest.raises(GraphRejected):
-        unpack_zip(archive, tmp_path / "out", max_bytes=100_000)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file()) <= 100_000
+        unpacked.extend(unpack_zip(archive, max_bytes=100_000))
