@@ -8,8 +8,7 @@ state/
   personal/      trained parameters, sealed
   checkpoints/   suspended runs, sealed
   scratch/       child processes' empty working folders, where they may not write; emptied at every start
-  authority/     the embedded authority's key
-  daemon-id      names this daemon in package tokens
+  authority/     the embedded authority's key, whose fingerprint names this daemon in package tokens
 """
 
 import shutil

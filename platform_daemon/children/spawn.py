@@ -1,7 +1,7 @@
 """Starts child processes from the primary, and ends them.
 
 By exec of a fresh interpreter, never by a bare fork: gRPC's threads and locks would not survive one. A child gets
-nothing but a socket, a scratch folder and a bare environment.
+nothing but a socket, an empty working folder where it may not write, and a bare environment.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from platform_daemon.training.cadence import retry_at_ms
 from platform_daemon.training.checkpoints import RunKey
 from platform_daemon.training.records import MetricPair, Run, Session
 from platform_daemon.training.run import Ending, RunningStretch, Stretch, TrainerGone, Watcher
-from platform_daemon.training.states import ACTIVE, Event, State, advance
+from platform_daemon.training.states import Event, State, advance
 from platform_daemon.training.training_set import TrainingSet
 from platform_daemon.training.world import NewVersion, TrainingPlan, World
 
@@ -31,7 +31,7 @@ class Progress:
 
 
 class Execution:
-    """One run on one trainer. Made when the decision to train has fallen; `outcome` when it is over."""
+    """One run on one trainer, from the decision to train to its outcome."""
 
     def __init__(self, world: World, session: Session, crashes: int = 0) -> None:
         self.session = session
@@ -292,7 +292,3 @@ class Execution:
 def advance_session(session: Session, event: Event, **changes: object) -> Session:
     """The session after an event, with other fields changed along. Not saved."""
     return replace(session, state=advance(session.state, event), **changes)  # type: ignore[arg-type]
-
-
-def is_active(session: Session) -> bool:
-    return session.state in ACTIVE
