@@ -22,41 +22,52 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from insitu.v1 import lane_pb2 as insitu_dot_v1_dot_lane__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16insitu/v1/access.proto\x12\tinsitu.v1\"s\n\x16RequestApprovalRequest\x12\x0f\n\x07package\x18\x01 \x01(\t\x12\x16\n\x0e\x61pi_key_sha256\x18\x02 \x01(\t\x12\x1f\n\x17\x63\x65rtificate_request_pem\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x04 \x03(\t\"+\n\x17RequestApprovalResponse\x12\x10\n\x08\x61pproved\x18\x01 \x01(\x08\"#\n\x10\x43hallengeRequest\x12\x0f\n\x07package\x18\x01 \x01(\t\"g\n\x11\x43hallengeResponse\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x18\n\x10nonce_lifetime_s\x18\x02 \x01(\x05\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x04 \x01(\t\"l\n\x0eTokenStatement\x12\x0f\n\x07package\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12(\n\x07purpose\x18\x04 \x01(\x0e\x32\x17.insitu.v1.TokenPurpose\"4\n\x0cPackageToken\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"t\n\x0fRegisterRequest\x12\x0f\n\x07package\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x03 \x01(\t\x12&\n\x05token\x18\x04 \x01(\x0b\x32\x17.insitu.v1.PackageToken\"(\n\x10RegisterResponse\x12\x14\n\x0cplatform_key\x18\x01 \x01(\t\"\\\n\x0bOpenRequest\x12\x0f\n\x07package\x18\x01 \x01(\t\x12\x14\n\x0cplatform_key\x18\x02 \x01(\t\x12&\n\x05token\x18\x03 \x01(\x0b\x32\x17.insitu.v1.PackageToken\"3\n\x0cOpenResponse\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nlifetime_s\x18\x02 \x01(\x05\"\x0e\n\x0c\x43loseRequest\"\x0f\n\rCloseResponse*E\n\x0cTokenPurpose\x12\x1d\n\x19TOKEN_PURPOSE_UNSPECIFIED\x10\x00\x12\x0c\n\x08REGISTER\x10\x01\x12\x08\n\x04OPEN\x10\x02\x32\xe4\x02\n\x06\x41\x63\x63\x65ss\x12X\n\x0fRequestApproval\x12!.insitu.v1.RequestApprovalRequest\x1a\".insitu.v1.RequestApprovalResponse\x12\x46\n\tChallenge\x12\x1b.insitu.v1.ChallengeRequest\x1a\x1c.insitu.v1.ChallengeResponse\x12\x43\n\x08Register\x12\x1a.insitu.v1.RegisterRequest\x1a\x1b.insitu.v1.RegisterResponse\x12\x37\n\x04Open\x12\x16.insitu.v1.OpenRequest\x1a\x17.insitu.v1.OpenResponse\x12:\n\x05\x43lose\x12\x17.insitu.v1.CloseRequest\x1a\x18.insitu.v1.CloseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16insitu/v1/access.proto\x12\tinsitu.v1\x1a\x14insitu/v1/lane.proto\"s\n\x16RequestApprovalRequest\x12\x0f\n\x07package\x18\x01 \x01(\t\x12\x16\n\x0e\x61pi_key_sha256\x18\x02 \x01(\t\x12\x1f\n\x17\x63\x65rtificate_request_pem\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x04 \x03(\t\"+\n\x17RequestApprovalResponse\x12\x10\n\x08\x61pproved\x18\x01 \x01(\x08\"#\n\x10\x43hallengeRequest\x12\x0f\n\x07package\x18\x01 \x01(\t\"g\n\x11\x43hallengeResponse\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x18\n\x10nonce_lifetime_s\x18\x02 \x01(\x05\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x04 \x01(\t\"l\n\x0eTokenStatement\x12\x0f\n\x07package\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12(\n\x07purpose\x18\x04 \x01(\x0e\x32\x17.insitu.v1.TokenPurpose\"4\n\x0cPackageToken\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"t\n\x0fRegisterRequest\x12\x0f\n\x07package\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x03 \x01(\t\x12&\n\x05token\x18\x04 \x01(\x0b\x32\x17.insitu.v1.PackageToken\"(\n\x10RegisterResponse\x12\x14\n\x0cplatform_key\x18\x01 \x01(\t\"\\\n\x0bOpenRequest\x12\x0f\n\x07package\x18\x01 \x01(\t\x12\x14\n\x0cplatform_key\x18\x02 \x01(\t\x12&\n\x05token\x18\x03 \x01(\x0b\x32\x17.insitu.v1.PackageToken\"3\n\x0cOpenResponse\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x12\n\nlifetime_s\x18\x02 \x01(\x05\"\x0e\n\x0c\x43loseRequest\"\x0f\n\rCloseResponse*E\n\x0cTokenPurpose\x12\x1d\n\x19TOKEN_PURPOSE_UNSPECIFIED\x10\x00\x12\x0c\n\x08REGISTER\x10\x01\x12\x08\n\x04OPEN\x10\x02\x32\x82\x03\n\x06\x41\x63\x63\x65ss\x12^\n\x0fRequestApproval\x12!.insitu.v1.RequestApprovalRequest\x1a\".insitu.v1.RequestApprovalResponse\"\x04\xb8\xeb\x18\x10\x12L\n\tChallenge\x12\x1b.insitu.v1.ChallengeRequest\x1a\x1c.insitu.v1.ChallengeResponse\"\x04\xb8\xeb\x18\x11\x12I\n\x08Register\x12\x1a.insitu.v1.RegisterRequest\x1a\x1b.insitu.v1.RegisterResponse\"\x04\xb8\xeb\x18\x12\x12=\n\x04Open\x12\x16.insitu.v1.OpenRequest\x1a\x17.insitu.v1.OpenResponse\"\x04\xb8\xeb\x18\x13\x12@\n\x05\x43lose\x12\x17.insitu.v1.CloseRequest\x1a\x18.insitu.v1.CloseResponse\"\x04\xb8\xeb\x18\x14\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'insitu.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TOKENPURPOSE']._serialized_start=845
-  _globals['_TOKENPURPOSE']._serialized_end=914
-  _globals['_REQUESTAPPROVALREQUEST']._serialized_start=37
-  _globals['_REQUESTAPPROVALREQUEST']._serialized_end=152
-  _globals['_REQUESTAPPROVALRESPONSE']._serialized_start=154
-  _globals['_REQUESTAPPROVALRESPONSE']._serialized_end=197
-  _globals['_CHALLENGEREQUEST']._serialized_start=199
-  _globals['_CHALLENGEREQUEST']._serialized_end=234
-  _globals['_CHALLENGERESPONSE']._serialized_start=236
-  _globals['_CHALLENGERESPONSE']._serialized_end=339
-  _globals['_TOKENSTATEMENT']._serialized_start=341
-  _globals['_TOKENSTATEMENT']._serialized_end=449
-  _globals['_PACKAGETOKEN']._serialized_start=451
-  _globals['_PACKAGETOKEN']._serialized_end=503
-  _globals['_REGISTERREQUEST']._serialized_start=505
-  _globals['_REGISTERREQUEST']._serialized_end=621
-  _globals['_REGISTERRESPONSE']._serialized_start=623
-  _globals['_REGISTERRESPONSE']._serialized_end=663
-  _globals['_OPENREQUEST']._serialized_start=665
-  _globals['_OPENREQUEST']._serialized_end=757
-  _globals['_OPENRESPONSE']._serialized_start=759
-  _globals['_OPENRESPONSE']._serialized_end=810
-  _globals['_CLOSEREQUEST']._serialized_start=812
-  _globals['_CLOSEREQUEST']._serialized_end=826
-  _globals['_CLOSERESPONSE']._serialized_start=828
-  _globals['_CLOSERESPONSE']._serialized_end=843
-  _globals['_ACCESS']._serialized_start=917
-  _globals['_ACCESS']._serialized_end=1273
+  _globals['_ACCESS'].methods_by_name['RequestApproval']._loaded_options = None
+  _globals['_ACCESS'].methods_by_name['RequestApproval']._serialized_options = b'\270\353\030\020'
+  _globals['_ACCESS'].methods_by_name['Challenge']._loaded_options = None
+  _globals['_ACCESS'].methods_by_name['Challenge']._serialized_options = b'\270\353\030\021'
+  _globals['_ACCESS'].methods_by_name['Register']._loaded_options = None
+  _globals['_ACCESS'].methods_by_name['Register']._serialized_options = b'\270\353\030\022'
+  _globals['_ACCESS'].methods_by_name['Open']._loaded_options = None
+  _globals['_ACCESS'].methods_by_name['Open']._serialized_options = b'\270\353\030\023'
+  _globals['_ACCESS'].methods_by_name['Close']._loaded_options = None
+  _globals['_ACCESS'].methods_by_name['Close']._serialized_options = b'\270\353\030\024'
+  _globals['_TOKENPURPOSE']._serialized_start=867
+  _globals['_TOKENPURPOSE']._serialized_end=936
+  _globals['_REQUESTAPPROVALREQUEST']._serialized_start=59
+  _globals['_REQUESTAPPROVALREQUEST']._serialized_end=174
+  _globals['_REQUESTAPPROVALRESPONSE']._serialized_start=176
+  _globals['_REQUESTAPPROVALRESPONSE']._serialized_end=219
+  _globals['_CHALLENGEREQUEST']._serialized_start=221
+  _globals['_CHALLENGEREQUEST']._serialized_end=256
+  _globals['_CHALLENGERESPONSE']._serialized_start=258
+  _globals['_CHALLENGERESPONSE']._serialized_end=361
+  _globals['_TOKENSTATEMENT']._serialized_start=363
+  _globals['_TOKENSTATEMENT']._serialized_end=471
+  _globals['_PACKAGETOKEN']._serialized_start=473
+  _globals['_PACKAGETOKEN']._serialized_end=525
+  _globals['_REGISTERREQUEST']._serialized_start=527
+  _globals['_REGISTERREQUEST']._serialized_end=643
+  _globals['_REGISTERRESPONSE']._serialized_start=645
+  _globals['_REGISTERRESPONSE']._serialized_end=685
+  _globals['_OPENREQUEST']._serialized_start=687
+  _globals['_OPENREQUEST']._serialized_end=779
+  _globals['_OPENRESPONSE']._serialized_start=781
+  _globals['_OPENRESPONSE']._serialized_end=832
+  _globals['_CLOSEREQUEST']._serialized_start=834
+  _globals['_CLOSEREQUEST']._serialized_end=848
+  _globals['_CLOSERESPONSE']._serialized_start=850
+  _globals['_CLOSERESPONSE']._serialized_end=865
+  _globals['_ACCESS']._serialized_start=939
+  _globals['_ACCESS']._serialized_end=1325
 # @@protoc_insertion_point(module_scope)

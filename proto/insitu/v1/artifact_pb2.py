@@ -22,23 +22,28 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from insitu.v1 import lane_pb2 as insitu_dot_v1_dot_lane__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18insitu/v1/artifact.proto\x12\tinsitu.v1\")\n\x17MissingArtifactsRequest\x12\x0e\n\x06sha256\x18\x01 \x03(\t\"*\n\x18MissingArtifactsResponse\x12\x0e\n\x06sha256\x18\x01 \x03(\t\"\\\n\x12PutArtifactRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x14\n\x0coffset_bytes\x18\x03 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"\'\n\x13PutArtifactResponse\x12\x10\n\x08\x63omplete\x18\x01 \x01(\x08\x32\xa5\x01\n\tArtifacts\x12R\n\x07Missing\x12\".insitu.v1.MissingArtifactsRequest\x1a#.insitu.v1.MissingArtifactsResponse\x12\x44\n\x03Put\x12\x1d.insitu.v1.PutArtifactRequest\x1a\x1e.insitu.v1.PutArtifactResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18insitu/v1/artifact.proto\x12\tinsitu.v1\x1a\x14insitu/v1/lane.proto\")\n\x17MissingArtifactsRequest\x12\x0e\n\x06sha256\x18\x01 \x03(\t\"*\n\x18MissingArtifactsResponse\x12\x0e\n\x06sha256\x18\x01 \x03(\t\"\\\n\x12PutArtifactRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x14\n\x0coffset_bytes\x18\x03 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"\'\n\x13PutArtifactResponse\x12\x10\n\x08\x63omplete\x18\x01 \x01(\x08\x32\xb1\x01\n\tArtifacts\x12X\n\x07Missing\x12\".insitu.v1.MissingArtifactsRequest\x1a#.insitu.v1.MissingArtifactsResponse\"\x04\xb8\xeb\x18 \x12J\n\x03Put\x12\x1d.insitu.v1.PutArtifactRequest\x1a\x1e.insitu.v1.PutArtifactResponse\"\x04\xb8\xeb\x18!b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'insitu.v1.artifact_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MISSINGARTIFACTSREQUEST']._serialized_start=39
-  _globals['_MISSINGARTIFACTSREQUEST']._serialized_end=80
-  _globals['_MISSINGARTIFACTSRESPONSE']._serialized_start=82
-  _globals['_MISSINGARTIFACTSRESPONSE']._serialized_end=124
-  _globals['_PUTARTIFACTREQUEST']._serialized_start=126
-  _globals['_PUTARTIFACTREQUEST']._serialized_end=218
-  _globals['_PUTARTIFACTRESPONSE']._serialized_start=220
-  _globals['_PUTARTIFACTRESPONSE']._serialized_end=259
-  _globals['_ARTIFACTS']._serialized_start=262
-  _globals['_ARTIFACTS']._serialized_end=427
+  _globals['_ARTIFACTS'].methods_by_name['Missing']._loaded_options = None
+  _globals['_ARTIFACTS'].methods_by_name['Missing']._serialized_options = b'\270\353\030 '
+  _globals['_ARTIFACTS'].methods_by_name['Put']._loaded_options = None
+  _globals['_ARTIFACTS'].methods_by_name['Put']._serialized_options = b'\270\353\030!'
+  _globals['_MISSINGARTIFACTSREQUEST']._serialized_start=61
+  _globals['_MISSINGARTIFACTSREQUEST']._serialized_end=102
+  _globals['_MISSINGARTIFACTSRESPONSE']._serialized_start=104
+  _globals['_MISSINGARTIFACTSRESPONSE']._serialized_end=146
+  _globals['_PUTARTIFACTREQUEST']._serialized_start=148
+  _globals['_PUTARTIFACTREQUEST']._serialized_end=240
+  _globals['_PUTARTIFACTRESPONSE']._serialized_start=242
+  _globals['_PUTARTIFACTRESPONSE']._serialized_end=281
+  _globals['_ARTIFACTS']._serialized_start=284
+  _globals['_ARTIFACTS']._serialized_end=461
 # @@protoc_insertion_point(module_scope)

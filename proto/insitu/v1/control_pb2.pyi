@@ -1,5 +1,6 @@
 from insitu.v1 import collection_pb2 as _collection_pb2
 from insitu.v1 import example_pb2 as _example_pb2
+from insitu.v1 import lane_pb2 as _lane_pb2
 from insitu.v1 import training_pb2 as _training_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper

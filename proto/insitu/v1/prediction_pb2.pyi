@@ -1,4 +1,5 @@
 from insitu.v1 import example_pb2 as _example_pb2
+from insitu.v1 import lane_pb2 as _lane_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message

@@ -23,43 +23,52 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from insitu.v1 import lane_pb2 as insitu_dot_v1_dot_lane__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18insitu/v1/training.proto\x12\tinsitu.v1\x1a\x1egoogle/protobuf/duration.proto\"\x8f\x01\n\x0eTrainerOptions\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x0e\n\x06output\x18\x03 \x01(\t\x12\r\n\x05input\x18\x04 \x01(\t\x12#\n\x07\x63\x61\x64\x65nce\x18\x05 \x01(\x0b\x32\x12.insitu.v1.Cadence\x12\x1a\n\x12requires_unmetered\x18\x06 \x01(\x08\"y\n\x07\x43\x61\x64\x65nce\x12/\n\ncontinuous\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x0f\n\x05times\x18\x02 \x01(\tH\x00\x12$\n\x07one_off\x18\x03 \x01(\x0b\x32\x11.insitu.v1.OneOffH\x00\x42\x06\n\x04kind\"\x08\n\x06OneOff\"=\n\x0fScheduleRequest\x12*\n\x07options\x18\x01 \x01(\x0b\x32\x19.insitu.v1.TrainerOptions\"\xbe\x02\n\rSessionStatus\x12*\n\x07options\x18\x01 \x01(\x0b\x32\x19.insitu.v1.TrainerOptions\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.insitu.v1.SessionState\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x0c\n\x04step\x18\x04 \x01(\x03\x12\x13\n\x0btotal_steps\x18\x05 \x01(\x03\x12\x0c\n\x04loss\x18\x06 \x01(\x01\x12\x13\n\x0bnext_run_ms\x18\x07 \x01(\x03\x12\x13\n\x0blast_run_ms\x18\x08 \x01(\x03\x12\x16\n\x0eoutput_version\x18\t \x01(\x03\x12$\n\x08\x61ttempts\x18\n \x03(\x0b\x32\x12.insitu.v1.Attempt\x12/\n\nconditions\x18\x0b \x03(\x0b\x32\x1b.insitu.v1.ConditionReading\"\xe1\x01\n\x07\x41ttempt\x12\x12\n\nstarted_ms\x18\x01 \x01(\x03\x12\x10\n\x08\x65nded_ms\x18\x02 \x01(\x03\x12(\n\x07outcome\x18\x03 \x01(\x0e\x32\x17.insitu.v1.SessionState\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05steps\x18\x05 \x01(\x03\x12\x10\n\x08\x65xamples\x18\x06 \x01(\x03\x12\x18\n\x10holdout_examples\x18\x07 \x01(\x03\x12\x13\n\x0bsuspensions\x18\x08 \x01(\x05\x12&\n\x07metrics\x18\t \x03(\x0b\x32\x15.insitu.v1.MetricPair\"9\n\nMetricPair\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x01\"t\n\x10\x43onditionReading\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tsatisfied\x18\x02 \x01(\x08\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x10\n\x08since_ms\x18\x05 \x01(\x03\x12\x0e\n\x06remedy\x18\x06 \x01(\t\"\'\n\x14SessionStatusRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"%\n\x12StopSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"\x15\n\x13StopSessionResponse\"\x15\n\x13ListSessionsRequest\"B\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.insitu.v1.SessionStatus*\xb3\x01\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\x0b\n\x07WAITING\x10\x02\x12\x0b\n\x07RUNNING\x10\x03\x12\r\n\tSUSPENDED\x10\x04\x12\x0e\n\nEVALUATING\x10\x05\x12\r\n\tCOMMITTED\x10\x06\x12\x0c\n\x08KEPT_OLD\x10\x07\x12\n\n\x06\x46\x41ILED\x10\x08\x12\x08\n\x04\x44ONE\x10\t\x12\x0b\n\x07STOPPED\x10\n2\xa1\x02\n\x08Training\x12@\n\x08Schedule\x12\x1a.insitu.v1.ScheduleRequest\x1a\x18.insitu.v1.SessionStatus\x12\x43\n\x06Status\x12\x1f.insitu.v1.SessionStatusRequest\x1a\x18.insitu.v1.SessionStatus\x12\x45\n\x04Stop\x12\x1d.insitu.v1.StopSessionRequest\x1a\x1e.insitu.v1.StopSessionResponse\x12G\n\x04List\x12\x1e.insitu.v1.ListSessionsRequest\x1a\x1f.insitu.v1.ListSessionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18insitu/v1/training.proto\x12\tinsitu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x14insitu/v1/lane.proto\"\x8f\x01\n\x0eTrainerOptions\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x0e\n\x06output\x18\x03 \x01(\t\x12\r\n\x05input\x18\x04 \x01(\t\x12#\n\x07\x63\x61\x64\x65nce\x18\x05 \x01(\x0b\x32\x12.insitu.v1.Cadence\x12\x1a\n\x12requires_unmetered\x18\x06 \x01(\x08\"y\n\x07\x43\x61\x64\x65nce\x12/\n\ncontinuous\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x0f\n\x05times\x18\x02 \x01(\tH\x00\x12$\n\x07one_off\x18\x03 \x01(\x0b\x32\x11.insitu.v1.OneOffH\x00\x42\x06\n\x04kind\"\x08\n\x06OneOff\"=\n\x0fScheduleRequest\x12*\n\x07options\x18\x01 \x01(\x0b\x32\x19.insitu.v1.TrainerOptions\"\xbe\x02\n\rSessionStatus\x12*\n\x07options\x18\x01 \x01(\x0b\x32\x19.insitu.v1.TrainerOptions\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.insitu.v1.SessionState\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x0c\n\x04step\x18\x04 \x01(\x03\x12\x13\n\x0btotal_steps\x18\x05 \x01(\x03\x12\x0c\n\x04loss\x18\x06 \x01(\x01\x12\x13\n\x0bnext_run_ms\x18\x07 \x01(\x03\x12\x13\n\x0blast_run_ms\x18\x08 \x01(\x03\x12\x16\n\x0eoutput_version\x18\t \x01(\x03\x12$\n\x08\x61ttempts\x18\n \x03(\x0b\x32\x12.insitu.v1.Attempt\x12/\n\nconditions\x18\x0b \x03(\x0b\x32\x1b.insitu.v1.ConditionReading\"\xe1\x01\n\x07\x41ttempt\x12\x12\n\nstarted_ms\x18\x01 \x01(\x03\x12\x10\n\x08\x65nded_ms\x18\x02 \x01(\x03\x12(\n\x07outcome\x18\x03 \x01(\x0e\x32\x17.insitu.v1.SessionState\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05steps\x18\x05 \x01(\x03\x12\x10\n\x08\x65xamples\x18\x06 \x01(\x03\x12\x18\n\x10holdout_examples\x18\x07 \x01(\x03\x12\x13\n\x0bsuspensions\x18\x08 \x01(\x05\x12&\n\x07metrics\x18\t \x03(\x0b\x32\x15.insitu.v1.MetricPair\"9\n\nMetricPair\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x01\"t\n\x10\x43onditionReading\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tsatisfied\x18\x02 \x01(\x08\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x10\n\x08since_ms\x18\x05 \x01(\x03\x12\x0e\n\x06remedy\x18\x06 \x01(\t\"\'\n\x14SessionStatusRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"%\n\x12StopSessionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"\x15\n\x13StopSessionResponse\"\x15\n\x13ListSessionsRequest\"B\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.insitu.v1.SessionStatus*\xb3\x01\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x43REATED\x10\x01\x12\x0b\n\x07WAITING\x10\x02\x12\x0b\n\x07RUNNING\x10\x03\x12\r\n\tSUSPENDED\x10\x04\x12\x0e\n\nEVALUATING\x10\x05\x12\r\n\tCOMMITTED\x10\x06\x12\x0c\n\x08KEPT_OLD\x10\x07\x12\n\n\x06\x46\x41ILED\x10\x08\x12\x08\n\x04\x44ONE\x10\t\x12\x0b\n\x07STOPPED\x10\n2\xb9\x02\n\x08Training\x12\x46\n\x08Schedule\x12\x1a.insitu.v1.ScheduleRequest\x1a\x18.insitu.v1.SessionStatus\"\x04\xb8\xeb\x18P\x12I\n\x06Status\x12\x1f.insitu.v1.SessionStatusRequest\x1a\x18.insitu.v1.SessionStatus\"\x04\xb8\xeb\x18Q\x12K\n\x04Stop\x12\x1d.insitu.v1.StopSessionRequest\x1a\x1e.insitu.v1.StopSessionResponse\"\x04\xb8\xeb\x18R\x12M\n\x04List\x12\x1e.insitu.v1.ListSessionsRequest\x1a\x1f.insitu.v1.ListSessionsResponse\"\x04\xb8\xeb\x18Sb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'insitu.v1.training_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SESSIONSTATE']._serialized_start=1334
-  _globals['_SESSIONSTATE']._serialized_end=1513
-  _globals['_TRAINEROPTIONS']._serialized_start=72
-  _globals['_TRAINEROPTIONS']._serialized_end=215
-  _globals['_CADENCE']._serialized_start=217
-  _globals['_CADENCE']._serialized_end=338
-  _globals['_ONEOFF']._serialized_start=340
-  _globals['_ONEOFF']._serialized_end=348
-  _globals['_SCHEDULEREQUEST']._serialized_start=350
-  _globals['_SCHEDULEREQUEST']._serialized_end=411
-  _globals['_SESSIONSTATUS']._serialized_start=414
-  _globals['_SESSIONSTATUS']._serialized_end=732
-  _globals['_ATTEMPT']._serialized_start=735
-  _globals['_ATTEMPT']._serialized_end=960
-  _globals['_METRICPAIR']._serialized_start=962
-  _globals['_METRICPAIR']._serialized_end=1019
-  _globals['_CONDITIONREADING']._serialized_start=1021
-  _globals['_CONDITIONREADING']._serialized_end=1137
-  _globals['_SESSIONSTATUSREQUEST']._serialized_start=1139
-  _globals['_SESSIONSTATUSREQUEST']._serialized_end=1178
-  _globals['_STOPSESSIONREQUEST']._serialized_start=1180
-  _globals['_STOPSESSIONREQUEST']._serialized_end=1217
-  _globals['_STOPSESSIONRESPONSE']._serialized_start=1219
-  _globals['_STOPSESSIONRESPONSE']._serialized_end=1240
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1242
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1263
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1265
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1331
-  _globals['_TRAINING']._serialized_start=1516
-  _globals['_TRAINING']._serialized_end=1805
+  _globals['_TRAINING'].methods_by_name['Schedule']._loaded_options = None
+  _globals['_TRAINING'].methods_by_name['Schedule']._serialized_options = b'\270\353\030P'
+  _globals['_TRAINING'].methods_by_name['Status']._loaded_options = None
+  _globals['_TRAINING'].methods_by_name['Status']._serialized_options = b'\270\353\030Q'
+  _globals['_TRAINING'].methods_by_name['Stop']._loaded_options = None
+  _globals['_TRAINING'].methods_by_name['Stop']._serialized_options = b'\270\353\030R'
+  _globals['_TRAINING'].methods_by_name['List']._loaded_options = None
+  _globals['_TRAINING'].methods_by_name['List']._serialized_options = b'\270\353\030S'
+  _globals['_SESSIONSTATE']._serialized_start=1356
+  _globals['_SESSIONSTATE']._serialized_end=1535
+  _globals['_TRAINEROPTIONS']._serialized_start=94
+  _globals['_TRAINEROPTIONS']._serialized_end=237
+  _globals['_CADENCE']._serialized_start=239
+  _globals['_CADENCE']._serialized_end=360
+  _globals['_ONEOFF']._serialized_start=362
+  _globals['_ONEOFF']._serialized_end=370
+  _globals['_SCHEDULEREQUEST']._serialized_start=372
+  _globals['_SCHEDULEREQUEST']._serialized_end=433
+  _globals['_SESSIONSTATUS']._serialized_start=436
+  _globals['_SESSIONSTATUS']._serialized_end=754
+  _globals['_ATTEMPT']._serialized_start=757
+  _globals['_ATTEMPT']._serialized_end=982
+  _globals['_METRICPAIR']._serialized_start=984
+  _globals['_METRICPAIR']._serialized_end=1041
+  _globals['_CONDITIONREADING']._serialized_start=1043
+  _globals['_CONDITIONREADING']._serialized_end=1159
+  _globals['_SESSIONSTATUSREQUEST']._serialized_start=1161
+  _globals['_SESSIONSTATUSREQUEST']._serialized_end=1200
+  _globals['_STOPSESSIONREQUEST']._serialized_start=1202
+  _globals['_STOPSESSIONREQUEST']._serialized_end=1239
+  _globals['_STOPSESSIONRESPONSE']._serialized_start=1241
+  _globals['_STOPSESSIONRESPONSE']._serialized_end=1262
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1264
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1285
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1287
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1353
+  _globals['_TRAINING']._serialized_start=1538
+  _globals['_TRAINING']._serialized_end=1851
 # @@protoc_insertion_point(module_scope)
