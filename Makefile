@@ -29,8 +29,8 @@ check: .venv/ready-dev .venv-oldest/ready ## Format, lint, types, import directi
 bench: .venv/ready-dev ## Measure against the references side by side; ONLY=B5,B6 runs a part
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
-soak: .venv/ready-dev ## Crash loops and fault injection at ten times the counts; writes build/soak.json
-	$(BIN)/python -m tests.soak
+soak: .venv/ready-dev ## Crash loops and fault injection at ten times the counts; writes build/soak.json; ONLY=K1,K6
+	$(BIN)/python -m tests.soak $(if $(ONLY),--only $(ONLY))
 
 proto: .venv-oldest/ready ## Generate the stubs from proto/ with the oldest generator that apps are promised
 	.venv-oldest/bin/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto --grpc_python_out=proto \

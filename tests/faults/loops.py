@@ -1,7 +1,7 @@
-"""All loops that inflict faults on real daemons: continuous integration runs each in a few parts, a soak in many."""
+"""All loops that inflict faults: continuous integration runs each in a few parts, `make soak` in ten times as many."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
@@ -20,7 +20,16 @@ class FaultLoop:
     parts: int
     """In continuous integration, each with a seed of its own."""
     run: Callable[[int, int, Path], list[str]]
-    """Takes count, seed and the folder of plans; returns a line for each thing that is not as it must be."""
+    """Takes count, seed and the folder of plans; returns a line for each thing that is not as it must be. Figures go
+    to `tests.faults.figures.note`."""
+    bound_s: float = 280.0
+    """How long a part may take. A soak gives it up then, which is a failure."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """The most that the loop's figures may be, by name. Held against them by a soak alone."""
+
+    def is_called(self, name: str) -> bool:
+        """`K5` means `K5-primary`, too."""
+        return self.id == name or self.id.startswith(f"{name}-")
 
 
 LOOPS = (
