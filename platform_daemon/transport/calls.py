@@ -65,6 +65,8 @@ class CallContext:
 Handler = Callable[[Message, CallContext], Awaitable[Message]]
 SessionCheck = Callable[[str, Peer], Enclave]
 """Returns the session's enclave, or raises Unauthenticated."""
+CallObserver = Callable[["Method", BaseException | None, float], None]
+"""Told of each call that ended: its method, what it raised, if anything, and the seconds it took. Must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,9 @@ class Method:
 class MethodTable:
     """All methods that a socket serves, by path."""
 
-    def __init__(self, check_session: SessionCheck) -> None:
+    def __init__(self, check_session: SessionCheck, observer: CallObserver | None = None) -> None:
         self._check_session = check_session
+        self._observer = observer or _nobody_observes
         self._methods: dict[str, Method] = {}
 
     @property
@@ -102,14 +105,28 @@ class MethodTable:
 
         A call whose deadline has passed is not run: nobody waits for its answer, and under load others do.
         """
-        if context.deadline_s is not None and time.monotonic() >= context.deadline_s:
-            raise DeadlineExceeded("the deadline passed before the call began; allow more time")
-        if method.access is Access.SESSION:
-            context.caller = self._check_session(context.session, context.peer)
+        began_s = time.monotonic()
         try:
-            message = method.request_type.FromString(request)
-        except DecodeError as error:
-            kind = method.request_type.DESCRIPTOR.full_name
-            raise InvalidArgument(f"the request is no {kind}: {error}", reason="MALFORMED") from error
-        response = await method.handler(message, context)
-        return response.SerializeToString()
+            if context.deadline_s is not None and began_s >= context.deadline_s:
+                raise DeadlineExceeded("the deadline passed before the call began; allow more time")
+            if method.access is Access.SESSION:
+                context.caller = self._check_session(context.session, context.peer)
+            response = await method.handler(_decoded(method, request), context)
+            answer = response.SerializeToString()
+        except BaseException as error:
+            self._observer(method, error, time.monotonic() - began_s)
+            raise
+        self._observer(method, None, time.monotonic() - began_s)
+        return answer
+
+
+def _decoded(method: Method, request: bytes) -> Message:
+    try:
+        return method.request_type.FromString(request)
+    except DecodeError as error:
+        kind = method.request_type.DESCRIPTOR.full_name
+        raise InvalidArgument(f"the request is no {kind}: {error}", reason="MALFORMED") from error
+
+
+def _nobody_observes(method: Method, error: BaseException | None, took_s: float) -> None:
+    """What a table does that is told of no observer."""
