@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.faults.damaged_stores import cut_logs, flip_bits
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
 from tests.faults.floods import serve_beside_a_flood
 from tests.faults.killed_primary import kill_while_apps_write
@@ -39,6 +40,20 @@ LOOPS = (
         8,
         2,
         lambda count, seed, plans: kill_while_apps_write(count, seed),
+    ),
+    FaultLoop(
+        "K2-cut",
+        "cut the log of an example store",
+        2500,
+        2,
+        lambda count, seed, plans: cut_logs(count, seed),
+    ),
+    FaultLoop(
+        "K2-flip",
+        "flip bits in a file of an example store",
+        150,
+        2,
+        lambda count, seed, plans: flip_bits(count, seed),
     ),
     FaultLoop(
         "K5",

@@ -1,21 +1,16 @@
-"""K2 for the store: damaged files give an error or a loss, never wrong data."""
+"""What a damaged store reports, sets aside, and refuses. The loops of K2 are in tests/faults/damaged_stores.py."""
 
-import random
-import shutil
 from pathlib import Path
 
 import plyvel
 import pytest
 
 from context.clock import ManualClock
-from platform_daemon.errors import DataLoss, FailedPrecondition
+from platform_daemon.errors import DataLoss
 from platform_daemon.store import layout
 from platform_daemon.store.leveldb import LevelDBStore
 from platform_daemon.store.store import Scan
 from tests.store.samples import POWER, WORDS, add, features, read, values
-
-FLIPS = 300
-CUTS = 300
 
 
 @pytest.fixture
@@ -29,62 +24,6 @@ def folder(tmp_path: Path) -> Path:
             store = LevelDBStore.open(tmp_path / "store", ManualClock())
     store.close()
     return tmp_path / "store"
-
-
-def _survivors(folder: Path) -> list[bytes] | None:
-    """What a damaged store still returns; None when it says at once that it is damaged."""
-    try:
-        store = LevelDBStore.open(folder, ManualClock())
-    except (DataLoss, FailedPrecondition):
-        return None
-    try:
-        for _ in range(400):
-            try:
-                stored = read(store)
-            except DataLoss:
-                continue
-            assert all(one.context in ({"power": POWER.features}, {}) for one in stored)
-            return [one.example for one in stored]
-        return None
-    finally:
-        store.close()
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
-
-
-@pytest.mark.faults
-def test_a_flipped_bit_is_an_error_or_a_loss(folder: Path, tmp_path: Path) -> None:
-    chance = random.Random(3)
-    everything = {b"%d" % number for number in range(300)}
-    refused = 0
-    for number in range(FLIPS):
-        damaged = tmp_path / f"flip{number}"
-        shutil.copytree(folder, damaged)
-        file = chance.choice(_files(damaged))
-        data = bytearray(file.read_bytes())
-        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-        file.write_bytes(data)
-        left = _survivors(damaged)
-        refused += left is None
-        assert left is None or (set(left) <= everything and len(left) == len(set(left))), file
-        shutil.rmtree(damaged)
-    assert 0 < refused < FLIPS
-
-
-@pytest.mark.faults
-def test_a_cut_log_leaves_a_prefix(folder: Path, tmp_path: Path) -> None:
-    chance = random.Random(5)
-    for number in range(CUTS):
-        damaged = tmp_path / f"cut{number}"
-        shutil.copytree(folder, damaged)
-        log = max(damaged.glob("examples/*.log"), key=lambda path: path.stat().st_size)
-        with log.open("r+b") as file:
-            file.truncate(chance.randrange(log.stat().st_size))
-        left = _survivors(damaged)
-        assert left is None or left == [b"%d" % n for n in range(len(left))]
-        shutil.rmtree(damaged)
 
 
 def test_a_forged_record_is_reported_once_and_never_returned(folder: Path) -> None:
