@@ -64,6 +64,7 @@ def _store(collection: Collection, write: WriteBatch, batch: Batch, now_ms: int)
         collection.snapshots.clear()
     collection.snapshots[batch.account] = snapshot
     _count(collection, run, evicted)
+    collection.room.counts.add(added=run.examples, evicted=evicted.examples, expired=evicted.expired)
 
 
 def _seal(collection: Collection, write: WriteBatch, batch: Batch, run: Run, examples: Sequence[bytes]) -> Snapshot:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from platform_daemon.store import layout
+from platform_daemon.store.counts import Counts
 from platform_daemon.store.database import Database, WriteBatch
 from platform_daemon.store.keyring import Key, Keyring
 from platform_daemon.store.layout import EXAMPLE_HEADER, FORMAT, Ledger, Run
@@ -26,6 +27,7 @@ class Room:
     database: Database
     keyring: Keyring
     random: Callable[[int], bytes]
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,7 @@ def quarantine(collection: Collection, key: bytes) -> None:
     value = database.get(key)
     if value is None:
         return
+    collection.room.counts.add(quarantined=1)
     write = database.batch()
     write.delete(key)
     write.put(b"q" + key, value)

@@ -27,6 +27,7 @@ from platform_daemon.store import erasing, layout, rekeying
 from platform_daemon.store.adding import add
 from platform_daemon.store.atomic_file import Disk, LocalDisk
 from platform_daemon.store.collection import Collection, Room
+from platform_daemon.store.counts import Tally
 from platform_daemon.store.database import Database
 from platform_daemon.store.folder import StoreFolder
 from platform_daemon.store.journal import Clear, Erasure, Journal, Narrow, Remove, Shorten
@@ -93,6 +94,11 @@ class LevelDBStore:
             raise
         return store
 
+    @property
+    def tally(self) -> Tally:
+        """What this store has done since it was opened."""
+        return self._room.counts.tally
+
     def add(self, batch: Batch) -> Added:
         place = batch.place
         with self._database, self._lock(place.enclave):
@@ -145,6 +151,7 @@ class LevelDBStore:
             with self._hold(enclave):
                 examples += self._sweep_enclave(enclave, now_ms)
         self._forget_receipts(now_ms)
+        self._room.counts.add(expired=examples)
         return Swept(examples, keys)
 
     def close(self) -> None:
