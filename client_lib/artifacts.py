@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from client_lib.connection import Connection
+from client_lib.calls import Calls
 from client_lib.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from client_lib.options import PlanSource
+from client_lib.steps import Cell, Steps, T, blocking
 from client_lib.transport import Method
 from insitu.v1 import artifact_pb2 as wire
 
@@ -36,11 +37,15 @@ class LocalArtifact:
 class ArtifactUploader:
     """Hands over what the daemon does not hold yet."""
 
-    def __init__(self, connection: Connection, assets: Path | None) -> None:
-        self._connection = connection
+    def __init__(self, calls: Calls, assets: Path | None) -> None:
+        self._calls = calls
         self._assets = assets
 
-    def resolve(self, plan: PlanSource) -> "PlanReference":
+    def new_cell(self) -> "Cell[PlanReference]":
+        """For a plan that several callers want at once."""
+        return self._calls.new_cell()
+
+    def resolve(self, plan: PlanSource) -> "Steps[PlanReference]":
         """Hand the plan over where it is the app's own, and return what to call it.
 
         Raises NotFound where there is no such file, InvalidArgument for what is no regular file and for an `asset:`
@@ -49,30 +54,30 @@ class ArtifactUploader:
         """
         if isinstance(plan, str) and not plan.startswith(("file:", "asset:")):
             return PlanReference(plan, self, None)
-        artifact = _describe(plan, self._assets)
-        self.upload(artifact)
+        artifact = yield from blocking(lambda: describe(plan, self._assets))
+        yield from self.upload(artifact)
         return PlanReference(artifact.uri, self, artifact)
 
-    def upload(self, artifact: LocalArtifact) -> None:
+    def upload(self, artifact: LocalArtifact) -> Steps[None]:
         """Send the bytes, unless the daemon holds them. Goes on where an earlier upload stopped."""
-        if not self._is_missing(artifact):
+        if not (yield from self._is_missing(artifact)):
             return
-        data = artifact.read()
+        data = yield from blocking(artifact.read)
         offset, corrections = 0, 0
         while True:
             try:
-                if self._connection.call(PUT, _piece(artifact, data, offset)).complete:
+                if (yield from self._calls.call(PUT, _piece(artifact, data, offset))).complete:
                     return
                 offset += PIECE_BYTES
             except InvalidArgument as error:
                 offset, corrections = _right_offset(error), corrections + 1
                 if corrections > _MOST_CORRECTIONS:
                     raise
-                if not self._is_missing(artifact):
+                if not (yield from self._is_missing(artifact)):
                     return
 
-    def _is_missing(self, artifact: LocalArtifact) -> bool:
-        answer = self._connection.call(MISSING, wire.MissingArtifactsRequest(sha256=[artifact.sha256]))
+    def _is_missing(self, artifact: LocalArtifact) -> Steps[bool]:
+        answer = yield from self._calls.call(MISSING, wire.MissingArtifactsRequest(sha256=[artifact.sha256]))
         return artifact.sha256 in answer.sha256
 
 
@@ -84,11 +89,15 @@ class PlanReference:
     _uploader: ArtifactUploader
     _artifact: LocalArtifact | None
 
-    def restore(self, error: FailedPrecondition) -> None:
-        """Hand the plan over again where the daemon has lost it meanwhile; raises `error` where that is no help."""
-        if self._artifact is None or error.reason != "ARTIFACT_MISSING":
-            raise error
-        self._uploader.upload(self._artifact)
+    def use(self, call: Callable[[], Steps[T]]) -> Steps[T]:
+        """Make a call that names the plan. Where the daemon has lost the plan meanwhile, hand it over and repeat."""
+        try:
+            return (yield from call())
+        except FailedPrecondition as error:
+            if self._artifact is None or error.reason != "ARTIFACT_MISSING":
+                raise
+        yield from self._uploader.upload(self._artifact)
+        return (yield from call())
 
 
 def _piece(artifact: LocalArtifact, data: bytes, offset: int) -> wire.PutArtifactRequest:
@@ -107,7 +116,8 @@ def _right_offset(error: InvalidArgument) -> int:
     return int(error.detail or "")
 
 
-def _describe(plan: PlanSource, assets: Path | None) -> LocalArtifact:
+def describe(plan: PlanSource, assets: Path | None) -> LocalArtifact:
+    """What the app holds under that name: reads it once to know its digest. Raises as ArtifactUploader.resolve does."""
     if isinstance(plan, bytes):
         content = plan
         digest = hashlib.sha256(content).hexdigest()

@@ -1,17 +1,15 @@
-"""Calls with a session: opens it, renews it, and repeats what is safe to repeat."""
+"""A connection that blocks: carries steps out on the caller's thread."""
 
 import random
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
-from client_lib.errors import Unauthenticated, Unavailable
+from client_lib.calls import Calls, OpenSession
 from client_lib.retry import INTERACTIVE, RetryPolicy
+from client_lib.steps import Blocking, Call, Once, Pause, Step, Steps, T
 from client_lib.transport import Method, Request, Response, Transport
-
-OpenSession = Callable[[], str]
-_RENEWALS = 3
-"""In one call: a daemon may restart again while a session is being renewed."""
 
 
 class Connection:
@@ -26,26 +24,17 @@ class Connection:
         rng: random.Random | None = None,
     ) -> None:
         self.transport = transport
-        self._open_session = open_session
+        self.calls = Calls(open_session, threading.Lock, rng or random.Random())
         self._sleep = sleep
-        self._rng = rng or random.Random()
-        self._opening = threading.Lock()
-        self._session = ""
 
     @property
     def session(self) -> str:
         """The open session, or "" where there is none."""
-        return self._session
+        return self.calls.session.value or ""
 
     def open(self) -> str:
         """The session; opened where there is none. Raises what the handshake raises."""
-        session = self._session
-        if session:
-            return session
-        with self._opening:
-            if not self._session:
-                self._session = self._open_session()
-            return self._session
+        return self.run(self.calls.open())
 
     def call(
         self,
@@ -55,31 +44,40 @@ class Connection:
         timeout_s: float = 30.0,
         policy: RetryPolicy = INTERACTIVE,
     ) -> Response:
-        """Call with the session. A lost session (it expired, or the daemon restarted) is renewed; a repeatable call is
-        repeated while the daemon is unavailable, as long as `policy` allows. Raises InsituError.
-        """
-        renewals = _RENEWALS
-        delays = policy.delays(self._rng)
-        while True:
-            session = ""
-            try:
-                session = self.open()
-                return self.transport.call(method, request, session=session, timeout_s=timeout_s)
-            except Unauthenticated as error:
-                # A nonce from before a restart says nothing against the app.
-                if not renewals or not (session or error.reason == "BAD_NONCE"):
-                    raise
-                renewals -= 1
-                self._discard(session)
-            except Unavailable as error:
-                # Without a session the call itself was never sent.
-                delay = next(delays, None) if method.repeatable or not session else None
-                if delay is None or not policy.retries(error):
-                    raise
-                self._sleep(delay)
+        """See Calls.call."""
+        return self.run(self.calls.call(method, request, timeout_s=timeout_s, policy=policy))
 
-    def _discard(self, session: str) -> None:
-        """Forget a session that the daemon no longer knows, unless another thread has renewed it meanwhile."""
-        with self._opening:
-            if self._session == session:
-                self._session = ""
+    def run(self, steps: Steps[T]) -> T:
+        """Carry out steps to their end. Returns what they return, raises what they raise."""
+        return drive(steps, self.transport, self._sleep)
+
+
+def drive(steps: Steps[T], transport: Transport, sleep: Callable[[float], None] = time.sleep) -> T:
+    """Carry out steps over a transport, e.g. those of a handshake."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                outcome = _perform(step, transport, sleep)
+            except BaseException as error:  # noqa: BLE001 - the steps decide what becomes of it
+                step = steps.throw(error)
+            else:
+                step = steps.send(outcome)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def _perform(step: Step, transport: Transport, sleep: Callable[[float], None]) -> Any:
+    match step:
+        case Call():
+            return transport.call(step.method, step.request, session=step.session, timeout_s=step.timeout_s)
+        case Pause():
+            return sleep(step.seconds)
+        case Blocking():
+            return step.work()
+        case Once(cell, make):
+            with cell.lock:
+                if cell.value is None:
+                    cell.value = drive(make(), transport, sleep)
+                return cell.value

@@ -9,10 +9,10 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from client_lib.errors import CredentialsError
@@ -42,6 +42,21 @@ class Credentials:
         return replace(self, platform_keys={**self.platform_keys, audience: key}, certificate_pem=certificate_pem)
 
 
+class CredentialsLock:
+    """A lock on a credentials file."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def __enter__(self) -> "CredentialsLock":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._handle)
+
+
 class CredentialsFile:
     """A credentials file on disk. Every method raises CredentialsError with the remedy."""
 
@@ -62,24 +77,26 @@ class CredentialsFile:
         except OSError as error:
             raise CredentialsError(f"cannot write {self.path}: {error.strerror}; choose another file") from error
 
-    @contextmanager
-    def updating(self) -> Iterator[Credentials]:
-        """Hold the lock of the file and see what is in it now. `update` may be called within."""
-        while True:
-            try:
-                handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            except OSError as error:
-                raise self._unreadable(error) from error
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                if self._is_current(handle):
-                    yield self.read()
-                    return
-            finally:
-                os.close(handle)
+    def try_lock(self) -> "CredentialsLock | None":
+        """The right to change the file, to be released by leaving it; None while another process or task has it.
+
+        Raises CredentialsError where the file is missing.
+        """
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._is_current(handle):
+                return CredentialsLock(handle)
+        except BlockingIOError:
+            pass
+        os.close(handle)
+        return None
 
     def update(self, credentials: Credentials) -> None:
-        """Replace the content. Call it within `updating`."""
+        """Replace the content. Only for the holder of the lock."""
         try:
             self._replace(credentials)
         except OSError as error:

@@ -22,6 +22,8 @@ The message is one sentence that ends with what to do; `detail` is a value for p
 
 from typing import ClassVar
 
+from client_lib.reasons import seconds_to_wait
+
 
 class InsituError(Exception):
     """Any failure of the platform. Catch this to carry on without it."""
@@ -39,6 +41,11 @@ class InsituError(Exception):
     @property
     def message(self) -> str:
         return str(self)
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """After how many seconds the same call may succeed, where the daemon says so."""
+        return seconds_to_wait(self.reason, self.detail)
 
 
 class InvalidArgument(InsituError):

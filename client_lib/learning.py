@@ -33,7 +33,7 @@ class Learning:
         """For tests and other transports; apps call `connect`."""
         self._connection = connection
         self._sender = Sender()
-        self._uploader = ArtifactUploader(connection, assets)
+        self._uploader = ArtifactUploader(connection.calls, assets)
         self._closed = False
 
     @classmethod
@@ -58,7 +58,7 @@ class Learning:
                 f"{keys.path} belongs to {held.package}, not to {package}; give that app's own file", field="package"
             )
         carrier = _open_transport(transport, find_socket(socket))
-        connection = Connection(carrier, lambda: open_session(carrier, keys))
+        connection = Connection(carrier, lambda: open_session(keys))
         try:
             connection.open()
         except BaseException:
@@ -94,7 +94,7 @@ class Learning:
         session = self._connection.session
         try:
             if session:
-                close_session(self._connection.transport, session)
+                self._connection.run(close_session(session))
         except InsituError as error:
             logger.debug("the session was not closed, it will expire: %s", error)
         finally:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from client_lib.errors import DaemonNotRunning, Unavailable
+from client_lib.errors import DaemonNotRunning, InsituError, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,11 @@ class RetryPolicy:
             left -= delay
             step = min(step * 2, self.longest_s)
 
-    def retries(self, error: Unavailable) -> bool:
-        return self.rides_out_restarts or not isinstance(error, DaemonNotRunning)
+    def retries(self, error: InsituError) -> bool:
+        """Whether the same call may succeed within the patience: the daemon says when, or is away for a while."""
+        if error.retry_after_s is not None:
+            return error.retry_after_s <= self.patience_s
+        return isinstance(error, Unavailable) and (self.rides_out_restarts or not isinstance(error, DaemonNotRunning))
 
 
 INTERACTIVE = RetryPolicy(patience_s=3.0, rides_out_restarts=False)

@@ -138,6 +138,7 @@ def token(package: str, as_json: bool) -> None:
 
 def _hand_in(credentials: "Credentials") -> bool:
     """Whether a daemon took the request."""
+    from client_lib.connection import drive
     from client_lib.errors import DaemonNotRunning
     from client_lib.grpc_transport import GrpcTransport
     from client_lib.handshake import request_approval
@@ -145,7 +146,7 @@ def _hand_in(credentials: "Credentials") -> bool:
 
     transport = GrpcTransport(find_socket())
     try:
-        request_approval(transport, credentials)
+        drive(request_approval(credentials), transport)
     except DaemonNotRunning:
         return False
     finally:

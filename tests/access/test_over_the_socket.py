@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from client_lib.connection import drive
 from client_lib.credentials import CredentialsFile
 from client_lib.errors import NotApproved, Unauthenticated
 from client_lib.grpc_transport import GrpcTransport
@@ -65,41 +66,41 @@ def keys(tmp_path: Path) -> CredentialsFile:
 
 def test_an_app_gets_its_session(daemon: Daemon, transport: GrpcTransport, keys: CredentialsFile) -> None:
     with pytest.raises(NotApproved):
-        open_session(transport, keys)
+        drive(open_session(keys), transport)
     assert daemon.device.apps.get(PACKAGE).wished == ("power",)
     daemon.device.authority.approve(PACKAGE)
-    first, second = open_session(transport, keys), open_session(transport, keys)
+    first, second = drive(open_session(keys), transport), drive(open_session(keys), transport)
     uid = os.getuid()
     assert daemon.device.sessions.check(first, caller(uid).peer) == daemon.device.sessions.check(
         second, caller(uid).peer
     )
-    close_session(transport, first)
+    drive(close_session(first), transport)
     with pytest.raises(Unauthenticated):
-        close_session(transport, first)
+        drive(close_session(first), transport)
 
 
 def test_a_removed_app_starts_over(daemon: Daemon, transport: GrpcTransport, keys: CredentialsFile) -> None:
     with pytest.raises(NotApproved):
-        open_session(transport, keys)
+        drive(open_session(keys), transport)
     daemon.device.authority.approve(PACKAGE)
-    session = open_session(transport, keys)
+    session = drive(open_session(keys), transport)
     daemon.device.authority.remove(PACKAGE)
     with pytest.raises(Unauthenticated):
-        close_session(transport, session)
+        drive(close_session(session), transport)
     with pytest.raises(NotApproved):
-        open_session(transport, keys)
+        drive(open_session(keys), transport)
     daemon.device.authority.approve(PACKAGE)
-    assert open_session(transport, keys)
+    assert drive(open_session(keys), transport)
 
 
 def test_stolen_credentials_of_another_package_open_nothing(
     daemon: Daemon, transport: GrpcTransport, keys: CredentialsFile
 ) -> None:
     with pytest.raises(NotApproved):
-        open_session(transport, keys)
+        drive(open_session(keys), transport)
     daemon.device.authority.approve(PACKAGE)
     stolen = CredentialsFile(keys.path.with_name("other.json"))
     stolen.create(dataclasses.replace(keys.read(), private_key_pem=new_credentials(PACKAGE).private_key_pem))
     with pytest.raises(Unauthenticated) as refused:
-        open_session(transport, stolen)
+        drive(open_session(stolen), transport)
     assert refused.value.reason == "BAD_TOKEN"

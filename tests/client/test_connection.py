@@ -11,6 +11,7 @@ from client_lib.collection import STATS
 from client_lib.connection import Connection
 from client_lib.errors import InsituError
 from client_lib.retry import BACKGROUND, INTERACTIVE
+from client_lib.steps import Steps, blocking
 from client_lib.trainer import STOP
 from client_lib.transport import Method, Request, Response
 from insitu.v1.collection_pb2 import CollectionStats, CollectionStatsRequest
@@ -44,11 +45,12 @@ class Bench:
         self._openings = deque(openings)
         self.connection = Connection(self.transport, self._open, sleep=self.slept_s.append, rng=random.Random(0))
 
-    def _open(self) -> str:
+    def _open(self) -> Steps[str]:
         self.opened += 1
         error = self._openings.popleft() if self._openings else None
         if error is not None:
             raise error
+        yield from blocking(lambda: None)
         return f"session {self.opened}"
 
     def stats(self, background: bool = False) -> Message:
@@ -109,6 +111,19 @@ def test_patience_ends() -> None:
     with pytest.raises(Unavailable):
         bench.stats()
     assert sum(bench.slept_s) == pytest.approx(INTERACTIVE.patience_s)
+
+
+def test_who_is_told_when_waits_as_long() -> None:
+    bench = Bench(Unavailable("the worker restarts", reason="WORKER_BACKOFF", detail="1.5"))
+    bench.stats()
+    assert bench.slept_s == [1.5]
+
+
+@pytest.mark.parametrize("detail", ["9.0", "inf", "soon"])
+def test_who_is_told_to_wait_for_longer_than_they_would_is_answered_at_once(detail: str) -> None:
+    error = Unavailable("the worker restarts", reason="WORKER_BACKOFF", detail=detail)
+    assert INTERACTIVE.retries(error) is (detail != "9.0")
+    assert BACKGROUND.retries(error)
 
 
 def test_what_may_have_taken_effect_is_not_repeated() -> None:

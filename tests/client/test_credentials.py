@@ -74,14 +74,25 @@ def test_no_json_makes_it_fail_otherwise(tmp_path_factory: pytest.TempPathFactor
         CredentialsFile(path).read()
 
 
-def test_changes_of_another_process_are_seen_under_the_lock(tmp_path: Path) -> None:
+def test_one_at_a_time_changes_the_file(tmp_path: Path) -> None:
     first, second = CredentialsFile(tmp_path / "insitu.json"), CredentialsFile(tmp_path / "insitu.json")
     first.create(new_credentials("com.example.keyboard"))
-    with first.updating() as held:
-        first.update(held.with_platform_key("a", "key of a", "certificate"))
-    with second.updating() as held:
-        second.update(held.with_platform_key("b", "key of b", "certificate"))
-    assert first.read().platform_keys == {"a": "key of a", "b": "key of b"}
+    held = first.try_lock()
+    assert held is not None
+    with held:
+        assert second.try_lock() is None
+        first.update(first.read().with_platform_key("a", "key of a", "certificate"))
+        first.update(first.read().with_platform_key("b", "key of b", "certificate"))
+    after = second.try_lock()
+    assert after is not None
+    with after:
+        second.update(second.read().with_platform_key("c", "key of c", "certificate"))
+    assert first.read().platform_keys == {"a": "key of a", "b": "key of b", "c": "key of c"}
+
+
+def test_a_missing_file_cannot_be_locked(tmp_path: Path) -> None:
+    with pytest.raises(CredentialsError, match="insitu app new PACKAGE --out"):
+        CredentialsFile(tmp_path / "none.json").try_lock()
 
 
 def test_secrets_are_not_shown() -> None:

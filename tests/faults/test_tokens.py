@@ -10,6 +10,7 @@ import pytest
 
 from client_lib import CollectionOptions, NotApproved, Unauthenticated
 from client_lib.collection import LIST
+from client_lib.connection import drive
 from client_lib.credentials import Credentials, CredentialsFile
 from client_lib.grpc_transport import GrpcTransport
 from client_lib.handshake import CHALLENGE, OPEN, REGISTER, open_session
@@ -29,7 +30,7 @@ class Attacker:
     def __init__(self, daemon: Daemon, package: str) -> None:
         self.keys = CredentialsFile(daemon.app(package))
         self.transport = GrpcTransport(daemon.socket)
-        self.session = open_session(self.transport, self.keys)
+        self.session = drive(open_session(self.keys), self.transport)
 
     @property
     def credentials(self) -> Credentials:

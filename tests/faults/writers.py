@@ -75,7 +75,7 @@ class Writer:
 
     def _write_once_each(self, stop: threading.Event) -> None:
         transport = GrpcTransport(self.daemon.socket)
-        connection = Connection(transport, lambda: open_session(transport, CredentialsFile(self.credentials)))
+        connection = Connection(transport, lambda: open_session(CredentialsFile(self.credentials)))
         try:
             configure(connection, CollectionOptions(COLLECTION))
             self.connected.set()

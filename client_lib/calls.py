@@ -1,0 +1,63 @@
+"""Calls with a session: opens it, renews it, and repeats what is safe to repeat. Decisions alone, as steps."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from client_lib.errors import InsituError, Unauthenticated
+from client_lib.retry import INTERACTIVE, RetryPolicy
+from client_lib.steps import Cell, Pause, Steps, once, send
+from client_lib.transport import Method, Request, Response
+
+OpenSession = Callable[[], Steps[str]]
+_RENEWALS = 3
+"""In one call: a daemon may restart again while a session is being renewed."""
+
+
+class Calls:
+    """The session of a connection, and the calls on it."""
+
+    def __init__(self, open_session: OpenSession, make_lock: Callable[[], Any], rng: random.Random) -> None:
+        self._open_session = open_session
+        self._make_lock = make_lock
+        self._rng = rng
+        self.session: Cell[str] = self.new_cell()
+
+    def new_cell(self) -> Cell[Any]:
+        """A cell for what users of this connection are to make once."""
+        return Cell(self._make_lock())
+
+    def open(self) -> Steps[str]:
+        """The session; opened where there is none. Raises what the handshake raises."""
+        return self.session.value or (yield from once(self.session, self._open_session))
+
+    def call(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        timeout_s: float = 30.0,
+        policy: RetryPolicy = INTERACTIVE,
+    ) -> Steps[Response]:
+        """Call with the session. A lost session (it expired, or the daemon restarted) is renewed; a repeatable call is
+        repeated while the daemon is unavailable, as long as `policy` allows. Raises InsituError.
+        """
+        renewals = _RENEWALS
+        delays = policy.delays(self._rng)
+        while True:
+            session = ""
+            try:
+                session = yield from self.open()
+                return (yield from send(method, request, session, timeout_s))
+            except Unauthenticated as error:
+                # A nonce from before a restart says nothing against the app.
+                if not renewals or not (session or error.reason == "BAD_NONCE"):
+                    raise
+                renewals -= 1
+                self.session.discard(session)
+            except InsituError as error:
+                # Without a session the call itself was never sent.
+                delay = next(delays, None) if method.repeatable or not session else None
+                if delay is None or not policy.retries(error):
+                    raise
+                yield Pause(max(delay, error.retry_after_s or 0.0))
