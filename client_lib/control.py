@@ -49,10 +49,10 @@ class ControlClient:
     @classmethod
     def connect(cls, socket: str | os.PathLike[str] | None = None, timeout_s: float = 60.0) -> "ControlClient":
         """`socket` is found by itself unless given; see `client_lib.locations`."""
-        from client_lib.grpc_transport import GrpcTransport
+        from client_lib.lane_transport import LaneTransport
 
         path = find_control_socket() if socket is None else Path(socket).expanduser().absolute()
-        return cls(GrpcTransport(path), timeout_s)
+        return cls(LaneTransport(path), timeout_s)
 
     def status(self) -> wire.DaemonStatus:
         return self._call(GET_STATUS, wire.GetStatusRequest())

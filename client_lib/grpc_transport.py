@@ -1,22 +1,14 @@
 """Calls over gRPC on a Unix socket. Imported when a connection is made: importing grpc takes its time."""
 
-import socket as sockets
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 from urllib.parse import quote
 
 import grpc
 
-from client_lib.errors import (
-    Cancelled,
-    DaemonNotRunning,
-    InsituError,
-    InvalidArgument,
-    PermissionDenied,
-    Unavailable,
-    from_status,
-)
-from client_lib.locations import SOCKET_PATH_LIMIT_BYTES
+from client_lib.errors import Cancelled, InsituError, Unavailable, from_status
+from client_lib.reaching import check_path, why_unreachable
 from client_lib.transport import MAX_MESSAGE_BYTES, Method, Request, Response
 
 _OPTIONS = (
@@ -31,18 +23,29 @@ _OPTIONS = (
 )
 
 
+class GrpcPendingCall(Generic[Response]):
+    """See PendingCall."""
+
+    def __init__(self, future: Any, translate: Callable[[Any], InsituError]) -> None:
+        self._future = future
+        self._translate = translate
+
+    def result(self) -> Response:
+        try:
+            response: Response = self._future.result()
+        except (grpc.RpcError, grpc.FutureCancelledError) as error:
+            raise self._translate(self._future if isinstance(error, grpc.FutureCancelledError) else error) from None
+        return response
+
+
 class GrpcTransport:
     """A channel to one Unix socket."""
 
+    ordered = False
+
     def __init__(self, socket: Path) -> None:
         """Raises InvalidArgument for a path that no socket can have."""
-        size = len(str(socket).encode())
-        if size > SOCKET_PATH_LIMIT_BYTES:
-            raise InvalidArgument(
-                f"the socket path {socket} has {size} bytes and {SOCKET_PATH_LIMIT_BYTES} is the most; "
-                "set INSITU_HOME to a shorter path",
-                field="socket",
-            )
+        check_path(socket)
         self._socket = socket
         self._channel = grpc.insecure_channel(f"unix:{quote(str(socket))}", options=_OPTIONS)
         self._callables: dict[str, Any] = {}
@@ -50,17 +53,29 @@ class GrpcTransport:
 
     def call(self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float) -> Response:
         """See Transport.call."""
-        metadata = (("insitu-session", session),) if session else ()
         try:
-            response: Response = self._callable(method)(request, timeout=timeout_s, metadata=metadata)
+            # Unlike a future, this needs no other thread.
+            response: Response = self._callable(method)(request, timeout=timeout_s, metadata=_metadata(session))
         except grpc.RpcError as error:
             # gRPC's own error says nothing more, in forty lines.
             raise self._translate(error) from None
         except ValueError:
             if not self._closed:
                 raise
-            raise Cancelled("the connection to the daemon is closed; connect again") from None
+            raise _shut() from None
         return response
+
+    def start(
+        self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float
+    ) -> "GrpcPendingCall[Response]":
+        """See Transport.start."""
+        try:
+            future = self._callable(method).future(request, timeout=timeout_s, metadata=_metadata(session))
+        except ValueError:
+            if not self._closed:
+                raise
+            raise _shut() from None
+        return GrpcPendingCall(future, self._translate)
 
     def close(self) -> None:
         """See Transport.close."""
@@ -83,28 +98,21 @@ class GrpcTransport:
         trailing = dict(error.trailing_metadata() or ())
         reason = trailing.get("insitu-reason")
         if status == "UNAVAILABLE" and reason is None:
-            absent = _why_unreachable(self._socket)
+            absent = why_unreachable(self._socket)
             if absent is not None:
                 return absent
         if status == "CANCELLED" and reason is None:
             if self._closed:
-                return Cancelled("the connection to the daemon is closed; connect again")
+                return _shut()
             # Nothing here cancels a call: it came when the daemon had begun to shut down.
             return Unavailable("the daemon is shutting down; try again", reason="SHUTTING_DOWN")
         field, detail = trailing.get("insitu-field"), trailing.get("insitu-detail")
         return from_status(status, error.details() or status, reason=reason, field=field, detail=detail)
 
 
-def _why_unreachable(socket: Path) -> InsituError | None:
-    """Tell a daemon that is not there from one that is busy; gRPC calls both UNAVAILABLE. None: somebody listens."""
-    with sockets.socket(sockets.AF_UNIX) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(socket))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return DaemonNotRunning(socket)
-        except PermissionError:
-            return PermissionDenied(f"this OS user may not use {socket}; run as the daemon's own user", reason="SOCKET")
-        except OSError:
-            return None
-    return None
+def _metadata(session: str) -> tuple[tuple[str, str], ...]:
+    return (("insitu-session", session),) if session else ()
+
+
+def _shut() -> Cancelled:
+    return Cancelled("the connection to the daemon is closed; connect again")

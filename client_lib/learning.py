@@ -22,7 +22,7 @@ from client_lib.transport import Transport
 
 logger = logging.getLogger("client_lib")
 
-TransportName = Literal["auto", "grpc"]
+TransportName = Literal["auto", "lane", "grpc"]
 _DRAIN_TIMEOUT_S = 20.0
 
 
@@ -111,9 +111,13 @@ class Learning:
 
 def _open_transport(name: TransportName, socket: Path) -> Transport:
     match name:
-        case "auto" | "grpc":
+        case "auto" | "lane":
+            from client_lib.lane_transport import LaneTransport
+
+            return LaneTransport(socket)
+        case "grpc":
             from client_lib.grpc_transport import GrpcTransport
 
             return GrpcTransport(socket)
         case _:
-            raise InvalidArgument(f'there is no transport {name!r}; use "auto" or "grpc"', field="transport")
+            raise InvalidArgument(f'there is no transport {name!r}; use "auto", "lane" or "grpc"', field="transport")

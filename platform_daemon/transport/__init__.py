@@ -2,7 +2,7 @@
 
 from platform_daemon.transport.admission import ConnectionLimits
 from platform_daemon.transport.calls import Access, CallContext, CallObserver, Enclave, MethodTable, Peer
-from platform_daemon.transport.grpc_server import CallLimits
+from platform_daemon.transport.limits import CallLimits
 from platform_daemon.transport.listener import Listener, only_uid
 from platform_daemon.transport.socket_file import ListenError, PathTooLong, SocketInUse
 

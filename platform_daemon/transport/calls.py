@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -76,6 +76,7 @@ class Method:
     request_type: type[Message]
     handler: Handler
     access: Access
+    descriptor: MethodDescriptor
 
 
 class MethodTable:
@@ -98,7 +99,7 @@ class MethodTable:
             path = f"/{service.full_name}/{method.name}"
             name = re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower()
             handler = getattr(next((part for part in parts if hasattr(part, name)), parts[0]), name)
-            self._methods[path] = Method(path, GetMessageClass(method.input_type), handler, access)
+            self._methods[path] = Method(path, GetMessageClass(method.input_type), handler, access, method)
 
     async def answer(self, method: Method, request: bytes, context: CallContext) -> bytes:
         """Check the caller, decode, run, encode. Raises DaemonError; anything else is a defect.

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from platform_daemon.transport.calls import CallContext, Method, MethodTable
 from platform_daemon.transport.guard import Admit, Guard, GuardedRegistrar, RpcMethodHandler, ServicerContext, abort
+from platform_daemon.transport.limits import CallLimits
 from platform_daemon.transport.peers import PeerTable
 from platform_daemon.transport.status import as_daemon_error
 from platform_daemon.transport.underway import CallsUnderWay
@@ -26,17 +26,6 @@ _STOP_MARGIN_S = 2.0
 _aio_health: Any = vars(health)["aio"]
 _aio_reflection: Any = vars(reflection)["aio"]
 SESSION_KEY = "insitu-session"
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class CallLimits:
-    """Bounds on what one gRPC server does at a time."""
-
-    message_bytes: int = MAX_MESSAGE_BYTES
-    concurrent_calls: int = 4096
-    calls_per_connection: int = 256
-    """Further calls of the connection wait in the client."""
 
 
 class GrpcServer:

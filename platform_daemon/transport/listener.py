@@ -7,9 +7,11 @@ from platform_daemon.errors import PermissionDenied
 from platform_daemon.transport.acceptor import Acceptor
 from platform_daemon.transport.admission import ConnectionLimits
 from platform_daemon.transport.calls import Access, MethodTable, Peer
-from platform_daemon.transport.grpc_server import CallLimits, GrpcServer
+from platform_daemon.transport.framed_lane import FramedLane
+from platform_daemon.transport.grpc_server import GrpcServer
 from platform_daemon.transport.guard import Admit
 from platform_daemon.transport.http2_lane import Http2Lane
+from platform_daemon.transport.limits import CallLimits
 from platform_daemon.transport.peers import PeerTable
 from platform_daemon.transport.socket_file import SocketFile
 
@@ -54,6 +56,7 @@ class Listener:
         self._call_limits = call_limits
         self._file: SocketFile | None = None
         self._server: GrpcServer | None = None
+        self._lane: FramedLane | None = None
         self._acceptor: Acceptor | None = None
         self._closing = asyncio.Lock()
 
@@ -79,7 +82,8 @@ class Listener:
             endpoint = self._file.private_endpoint
             self._server = GrpcServer(endpoint, self._table, peers, admit=self._admit, limits=self._call_limits)
             await self._server.start()
-            self._acceptor = Acceptor([Http2Lane(endpoint, peers)], peers, self._connection_limits)
+            self._lane = FramedLane(self._table, admit=self._admit, limits=self._call_limits)
+            self._acceptor = Acceptor([self._lane, Http2Lane(endpoint, peers)], peers, self._connection_limits)
             await self._acceptor.start(self._file.bind(self._mode))
         except BaseException:
             await self.close(grace_s=0.0)
@@ -90,10 +94,10 @@ class Listener:
         async with self._closing:
             if self._acceptor is not None:
                 self._acceptor.stop_accepting()
-            if self._server is not None:
-                await self._server.close(grace_s)
+            closing = [server.close(grace_s) for server in (self._server, self._lane) if server is not None]
+            await asyncio.gather(*closing)
             if self._acceptor is not None:
                 await self._acceptor.close()
             if self._file is not None:
                 self._file.release()
-            self._acceptor = self._server = self._file = None
+            self._acceptor = self._server = self._lane = self._file = None

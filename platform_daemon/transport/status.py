@@ -17,6 +17,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from insitu.v1.lane_pb2 import CallError
 from platform_daemon.errors import BY_STATUS, DaemonError, Internal, ResourceExhausted
 
 _logger = logging.getLogger(__name__)
@@ -65,6 +66,17 @@ def trailing_metadata(error: DaemonError) -> tuple[tuple[str, str | bytes], ...]
     code = grpc_code(error).value[0]
     rich = rpc_status.to_status(Status(code=code, message=grpc_message(error), details=[detail]))
     return (*plain.items(), *rich.trailing_metadata)
+
+
+def as_error_message(error: DaemonError) -> CallError:
+    """The same for the framed lane."""
+    return CallError(
+        status=error.status,
+        message=grpc_message(error),
+        reason=_printable(error.reason),
+        field=_printable(error.field or ""),
+        detail=_printable(error.detail or ""),
+    )
 
 
 def _if_text(value: object) -> str | None:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import grpc.aio
@@ -12,6 +13,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, wrappers_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
+from client_lib.lane_framing import MAGIC, Frame, FrameReader, Kind, call_frame, cancel_frame, number_of
+from insitu.v1.lane_pb2 import CallError, lane_number
 from platform_daemon.errors import BY_STATUS, Unauthenticated
 from platform_daemon.transport import Access, CallContext, Enclave, Listener, MethodTable, Peer
 
@@ -23,22 +26,27 @@ CHANNEL_OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # else channels to one path share a connection
 )
 
+_LANE_NUMBER: Any = lane_number  # a plain descriptor in the stubs
+
 
 def _service() -> ServiceDescriptor:
     file = descriptor_pb2.FileDescriptorProto(
         name="insitu_test/echo.proto",
         package="insitu.test",
         syntax="proto3",
-        dependency=["google/protobuf/wrappers.proto"],
+        dependency=["google/protobuf/wrappers.proto", "insitu/v1/lane.proto"],
     )
     service = file.service.add(name="Echo")
-    for name in ("Say", "FailWith", "WaitForever", "TellCaller", "TellDeadline", "Crash", "WaitForRelease"):
+    for number, name in enumerate(
+        ("Say", "FailWith", "WaitForever", "TellCaller", "TellDeadline", "Crash", "WaitForRelease"), 1
+    ):
         kind = (
             ".google.protobuf.StringValue"
             if name in ("FailWith", "TellCaller", "Crash")
             else ".google.protobuf.BytesValue"
         )
-        service.method.add(name=name, input_type=kind, output_type=kind)
+        method = service.method.add(name=name, input_type=kind, output_type=kind)
+        method.options.Extensions[_LANE_NUMBER] = number
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
     return pool.FindServiceByName("insitu.test.Echo")
@@ -124,8 +132,26 @@ class Answer:
     details: bytes = b""
 
 
+class Client(Protocol):
+    """Raw calls over one transport."""
+
+    async def call(
+        self,
+        method: str,
+        payload: bytes,
+        *,
+        session: str = SESSION,
+        timeout_s: float = 20.0,
+        service: str = "insitu.test.Echo",
+    ) -> Answer:
+        """A call whose task is cancelled is cancelled in the daemon too."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 class GrpcClient:
-    """Raw calls over gRPC."""
+    """Over gRPC."""
 
     def __init__(self, path: Path) -> None:
         self.channel = grpc.aio.insecure_channel(f"unix:{quote(str(path))}", options=CHANNEL_OPTIONS)
@@ -158,12 +184,89 @@ class GrpcClient:
         await self.channel.close()
 
 
-CLIENTS: dict[str, Callable[[Path], GrpcClient]] = {"grpc": GrpcClient}
+class LaneClient:
+    """Over the framed lane."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connecting = asyncio.Lock()
+        self._reader: asyncio.Task[None] | None = None
+        self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._last = 0
+        self.frames: list[Frame] = []
+        """All that came, in order."""
+
+    async def connect(self) -> asyncio.StreamWriter:
+        async with self._connecting:
+            if self._reader is not None:
+                return self._writer
+            reader, self._writer = await asyncio.open_unix_connection(self._path)
+            self._writer.write(MAGIC)
+            self._reader = asyncio.create_task(self._read(reader))
+        return self._writer
+
+    async def call(
+        self,
+        method: str,
+        payload: bytes,
+        *,
+        session: str = SESSION,
+        timeout_s: float = 20.0,
+        service: str = "insitu.test.Echo",
+    ) -> Answer:
+        known = SERVICE.methods_by_name.get(method) if service == SERVICE.full_name else None
+        writer = await self.connect()
+        self._last += 1
+        number = self._last
+        self._answers[number] = asyncio.get_running_loop().create_future()
+        lane_number = number_of(known) if known else 999
+        writer.write(call_frame(lane_number, number, session.encode(), payload, int(timeout_s * 1000)))
+        try:
+            return await self._answers[number]
+        except asyncio.CancelledError:
+            writer.write(cancel_frame(number))
+            raise
+
+    async def close(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        frames = FrameReader(64 << 20)
+        while data := await reader.read(1 << 18):
+            for frame in frames.feed(data):
+                self.frames.append(frame)
+                answer = self._answers.get(frame.call)
+                if answer is not None and not answer.done():
+                    answer.set_result(_answer(frame))
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_result(Answer("UNAVAILABLE", message="the connection ended"))
+
+
+def _answer(frame: Frame) -> Answer:
+    if frame.kind == Kind.ANSWER:
+        return Answer("OK", frame.body)
+    told = CallError.FromString(frame.body)
+    return Answer(told.status, message=told.message, reason=told.reason, field=told.field, detail=told.detail)
+
+
+CLIENTS: dict[str, Callable[[Path], Client]] = {"grpc": GrpcClient, "lane": LaneClient}
 """Every transport of the public socket, by name."""
 
 
 @contextlib.asynccontextmanager
-async def connected(path: Path, transport: str = "grpc") -> AsyncIterator[GrpcClient]:
+async def connected(path: Path) -> AsyncIterator[GrpcClient]:
+    client = GrpcClient(path)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def connected_over(transport: str, path: Path) -> AsyncIterator[Client]:
     client = CLIENTS[transport](path)
     try:
         yield client
