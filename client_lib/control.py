@@ -17,6 +17,7 @@ from insitu.v1.example_pb2 import Features
 
 _SERVICE = "Control"
 GET_STATUS = Method(_SERVICE, "GetStatus", wire.GetStatusRequest, wire.DaemonStatus)
+GET_METRICS = Method(_SERVICE, "GetMetrics", wire.GetMetricsRequest, wire.Metrics)
 LIST_APPS = Method(_SERVICE, "ListApps", wire.ListAppsRequest, wire.ListAppsResponse)
 APPROVE_APP = Method(_SERVICE, "ApproveApp", wire.ApproveAppRequest, wire.AppRecord)
 REMOVE_APP = Method(_SERVICE, "RemoveApp", wire.RemoveAppRequest, wire.RemoveAppResponse, repeatable=False)
@@ -56,6 +57,10 @@ class ControlClient:
 
     def status(self) -> wire.DaemonStatus:
         return self._call(GET_STATUS, wire.GetStatusRequest())
+
+    def metrics(self) -> str:
+        """What the daemon has counted since its start, in Prometheus' text format."""
+        return self._call(GET_METRICS, wire.GetMetricsRequest()).text
 
     def apps(self) -> wire.ListAppsResponse:
         return self._call(LIST_APPS, wire.ListAppsRequest())

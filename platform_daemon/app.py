@@ -28,6 +28,21 @@ from platform_daemon.handlers.predictions import PredictionServicer
 from platform_daemon.handlers.training import TrainingServicer
 from platform_daemon.injection import Injection
 from platform_daemon.maintenance import Maintenance
+from platform_daemon.metrics import CallMetrics
+from platform_daemon.metrics.device import (
+    Collector,
+    collection_families,
+    connection_families,
+    context_families,
+    folder_families,
+    prediction_families,
+    process_families,
+    store_families,
+    training_families,
+    worker_families,
+)
+from platform_daemon.metrics.scrape import Scrape
+from platform_daemon.metrics.training import CountedSessions
 from platform_daemon.prediction.pool import WorkerPool
 from platform_daemon.prediction.service import PredictionService, group_of
 from platform_daemon.processes import ProcessTable
@@ -38,7 +53,7 @@ from platform_daemon.state.collections import CollectionRepository
 from platform_daemon.storage import Storage
 from platform_daemon.store.store import Place
 from platform_daemon.training.conditions import DevicePolicy
-from platform_daemon.training.records import Session, SessionRepository
+from platform_daemon.training.records import Session
 from platform_daemon.training.service import TrainingService
 from platform_daemon.training.world import Limits, World
 from platform_daemon.transport import Access, ConnectionLimits, Listener, ListenError, MethodTable, only_uid
@@ -85,6 +100,7 @@ class Primary:
         self._parameters = PersonalParameters(self._storage.artifacts, self._clock)
         self._pool = WorkerPool(self._processes.worker, self._clock)
         self._prediction = PredictionService(self._pool, self._shelf, self._parameters, self._injection.for_prediction)
+        self._training_records = CountedSessions(database)
         self._training = TrainingService(self._training_world(), on_change=self._look_at_training)
         self._forgetting = Forgetting(
             self._storage.store,
@@ -108,6 +124,7 @@ class Primary:
         self._permissions_part = control.PermissionsPart(
             self._apps, self._permissions, self._context.registry, self._forgetting
         )
+        self._calls = CallMetrics()
         self._app_socket = self._listen_to_apps()
         self._control_socket = self._listen_to_owner()
 
@@ -144,7 +161,7 @@ class Primary:
         return World(
             clock=self._clock,
             store=self._storage.store,
-            sessions=SessionRepository(self._storage.database),
+            sessions=self._training_records,
             checkpoints=self._storage.checkpoints,
             plans=self._shelf,
             parameters=Publishing(self._parameters, self._prediction),
@@ -157,7 +174,7 @@ class Primary:
         )
 
     def _listen_to_apps(self) -> Listener:
-        table = MethodTable(self._sessions.check)
+        table = MethodTable(self._sessions.check, self._calls)
         nonces, audience = Nonces(self._clock), self._storage.issuer.fingerprint
         table.add_service(
             access_pb2.DESCRIPTOR.services_by_name["Access"],
@@ -186,7 +203,7 @@ class Primary:
         return Listener(self._configuration.locations.socket, table, mode=0o600, connection_limits=limits)
 
     def _listen_to_owner(self) -> Listener:
-        table = MethodTable(self._sessions.check)
+        table = MethodTable(self._sessions.check, self._calls)
         status = control.StatusPart(
             Identity(
                 version("insitu"),
@@ -203,6 +220,7 @@ class Primary:
             connections=lambda: self._app_socket.connections,
             processes=lambda: self._processes.statuses(self._pool, self._package_of),
             missing_protections=self._processes.missing_protections,
+            context_failures=lambda: self._context.failures,
         )
         parts = (
             status,
@@ -212,9 +230,27 @@ class Primary:
             control.ContextPart(self._context),
             control.SessionsPart(self._training),
             control.ModelsPart(self._apps, self._storage.artifacts, self._prediction),
+            control.MetricsPart(Scrape(self._collectors()).text),
         )
         table.add_service(control_pb2.DESCRIPTOR.services_by_name["Control"], parts, Access.OWNER)
         return Listener(self._configuration.locations.control_socket, table, mode=0o600, admit=only_uid(os.getuid()))
+
+    def _collectors(self) -> Sequence[Collector]:
+        storage = self._storage
+        return (
+            self._calls.families,
+            lambda: store_families(storage.store.tally),
+            lambda: collection_families(self._apps, self._collections, storage.store),
+            lambda: training_families(self._training_records),
+            self._training_records.families,
+            lambda: worker_families(self._pool),
+            self._processes.families,
+            lambda: connection_families({"apps": self._app_socket, "control": self._control_socket}),
+            lambda: prediction_families(self._prediction.predictions),
+            lambda: context_families(self._context),
+            lambda: folder_families(storage.folder),
+            lambda: process_families(version("insitu"), self._started_ms),
+        )
 
     def _look_at_training(self) -> None:
         self._maintenance.look_at_training()

@@ -1,10 +1,11 @@
 """The daemon's child processes: started for the pool and for training, and shown to the device's owner."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from context import Clock
 from insitu.v1.control_pb2 import ProcessStatus
 from platform_daemon.children.spawn import Spawner, Trainer, Worker
+from platform_daemon.metrics.instruments import Counter, Family
 from platform_daemon.prediction.pool import WorkerPool
 from platform_daemon.prediction.worker import WorkerGone
 from platform_daemon.training.run import TrainerGone
@@ -21,6 +22,7 @@ class ProcessTable:
         self._trainer: Trainer | None = None
         self._trainer_started_ms = 0
         self._trainers = 0
+        self._started = Counter("insitu_processes_started_total", "Child processes that were started.", ("role",))
 
     async def worker(self) -> Worker:
         """Raises WorkerGone."""
@@ -59,5 +61,10 @@ class ProcessTable:
             found.append(ProcessStatus(role="trainer", pid=trainer.pid, started_ms=started_ms, restarts=restarts))
         return found
 
+    def families(self) -> Iterable[Family]:
+        """What was started since the daemon was."""
+        yield self._started.family()
+
     def _note(self, role: str, missing: Sequence[str]) -> None:
+        self._started.add(role)
         self._missing.update({f"{role}: {what}": None for what in missing})

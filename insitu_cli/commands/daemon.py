@@ -39,6 +39,27 @@ def run(ctx: click.Context, config: Path | None, home: Path | None, log_level: s
 
 @command.command()
 @output.json_option
+def metrics(as_json: bool) -> None:
+    """Print what the daemon has counted since its start, in Prometheus' text format.
+
+    The same answers `curl --unix-socket SOCKET http://insitu/metrics`, SOCKET being control.sock beside the socket that
+    `insitu daemon status` names.
+
+    \b
+    Example: insitu daemon metrics | grep insitu_calls_total
+    """
+    from insitu_cli.samples import samples
+
+    with owner.connect() as control:
+        text = control.metrics()
+    if as_json:
+        output.print_json(list(samples(text)))
+    else:
+        click.echo(text, nl=False)
+
+
+@command.command()
+@output.json_option
 def status(as_json: bool) -> None:
     """Show what runs, and which protections this machine lacks.
 

@@ -24,6 +24,9 @@ class Control:
             missing_protections=["no Landlock: a worker could read files"],
         )
 
+    def GetMetrics(self, request: control_pb2.GetMetricsRequest, session: str) -> control_pb2.Metrics:
+        return control_pb2.Metrics(text=f"# TYPE insitu_apps gauge\ninsitu_apps {len(self._state.apps)}\n")
+
     def ListApps(self, request: control_pb2.ListAppsRequest, session: str) -> control_pb2.ListAppsResponse:
         return control_pb2.ListAppsResponse(apps=map(_record, self._state.apps.values()))
 

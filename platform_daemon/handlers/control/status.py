@@ -35,6 +35,7 @@ class StatusPart:
         connections: Callable[[], int],
         processes: Callable[[], Sequence[pb.ProcessStatus]],
         missing_protections: Callable[[], Sequence[str]],
+        context_failures: Callable[[], Sequence[str]],
     ) -> None:
         self._identity = identity
         self._apps = apps
@@ -45,6 +46,7 @@ class StatusPart:
         self._connections = connections
         self._processes = processes
         self._missing_protections = missing_protections
+        self._context_failures = context_failures
 
     async def get_status(self, request: pb.GetStatusRequest, context: CallContext) -> pb.DaemonStatus:
         places = [one.place for enclave in self._apps.enclaves() for one in self._collections.all(enclave.number)]
@@ -62,4 +64,5 @@ class StatusPart:
             missing_protections=self._missing_protections(),
             examples=sum(self._store.stats(place).examples for place in places),
             predictions=self._prediction.predictions,
+            context_failures=self._context_failures(),
         )

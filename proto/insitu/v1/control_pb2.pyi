@@ -27,7 +27,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DaemonStatus(_message.Message):
-    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file")
+    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file", "context_failures")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_MS_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,7 @@ class DaemonStatus(_message.Message):
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     CONFIGURATION_FILE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FAILURES_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     started_ms: int
@@ -54,7 +55,18 @@ class DaemonStatus(_message.Message):
     examples: int
     predictions: int
     configuration_file: str
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ...) -> None: ...
+    context_failures: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ..., context_failures: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetMetricsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Metrics(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
 
 class ProcessStatus(_message.Message):
     __slots__ = ("role", "pid", "package", "started_ms", "restarts")

@@ -43,6 +43,11 @@ class ControlStub(object):
                 request_serializer=insitu_dot_v1_dot_control__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=insitu_dot_v1_dot_control__pb2.DaemonStatus.FromString,
                 _registered_method=True)
+        self.GetMetrics = channel.unary_unary(
+                '/insitu.v1.Control/GetMetrics',
+                request_serializer=insitu_dot_v1_dot_control__pb2.GetMetricsRequest.SerializeToString,
+                response_deserializer=insitu_dot_v1_dot_control__pb2.Metrics.FromString,
+                _registered_method=True)
         self.ListApps = channel.unary_unary(
                 '/insitu.v1.Control/ListApps',
                 request_serializer=insitu_dot_v1_dot_control__pb2.ListAppsRequest.SerializeToString,
@@ -132,6 +137,13 @@ class ControlServicer(object):
 
     def GetStatus(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMetrics(self, request, context):
+        """What the daemon has counted since its start. The same answers an HTTP `GET /metrics` on this socket.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -257,6 +269,11 @@ def add_ControlServicer_to_server(servicer, server):
                     request_deserializer=insitu_dot_v1_dot_control__pb2.GetStatusRequest.FromString,
                     response_serializer=insitu_dot_v1_dot_control__pb2.DaemonStatus.SerializeToString,
             ),
+            'GetMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMetrics,
+                    request_deserializer=insitu_dot_v1_dot_control__pb2.GetMetricsRequest.FromString,
+                    response_serializer=insitu_dot_v1_dot_control__pb2.Metrics.SerializeToString,
+            ),
             'ListApps': grpc.unary_unary_rpc_method_handler(
                     servicer.ListApps,
                     request_deserializer=insitu_dot_v1_dot_control__pb2.ListAppsRequest.FromString,
@@ -367,6 +384,33 @@ class Control(object):
             '/insitu.v1.Control/GetStatus',
             insitu_dot_v1_dot_control__pb2.GetStatusRequest.SerializeToString,
             insitu_dot_v1_dot_control__pb2.DaemonStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/insitu.v1.Control/GetMetrics',
+            insitu_dot_v1_dot_control__pb2.GetMetricsRequest.SerializeToString,
+            insitu_dot_v1_dot_control__pb2.Metrics.FromString,
             options,
             channel_credentials,
             insecure,
