@@ -41,6 +41,7 @@ from platform_daemon.metrics.device import (
     training_families,
     worker_families,
 )
+from platform_daemon.metrics.http import MetricsOverHttp
 from platform_daemon.metrics.scrape import Scrape
 from platform_daemon.metrics.training import CountedSessions
 from platform_daemon.prediction.pool import WorkerPool
@@ -222,6 +223,7 @@ class Primary:
             missing_protections=self._processes.missing_protections,
             context_failures=lambda: self._context.failures,
         )
+        scrape, owner = Scrape(self._collectors()), only_uid(os.getuid())
         parts = (
             status,
             self._apps_part,
@@ -230,10 +232,16 @@ class Primary:
             control.ContextPart(self._context),
             control.SessionsPart(self._training),
             control.ModelsPart(self._apps, self._storage.artifacts, self._prediction),
-            control.MetricsPart(Scrape(self._collectors()).text),
+            control.MetricsPart(scrape.text),
         )
         table.add_service(control_pb2.DESCRIPTOR.services_by_name["Control"], parts, Access.OWNER)
-        return Listener(self._configuration.locations.control_socket, table, mode=0o600, admit=only_uid(os.getuid()))
+        return Listener(
+            self._configuration.locations.control_socket,
+            table,
+            mode=0o600,
+            admit=owner,
+            protocols=[MetricsOverHttp(scrape.text, owner)],
+        )
 
     def _collectors(self) -> Sequence[Collector]:
         storage = self._storage

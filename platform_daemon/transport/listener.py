@@ -1,10 +1,11 @@
 """A public socket with all that stands behind it. The daemon has two: one for apps, one for the device's owner."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from platform_daemon.errors import PermissionDenied
-from platform_daemon.transport.acceptor import Acceptor
+from platform_daemon.transport.acceptor import Acceptor, WireProtocol
 from platform_daemon.transport.admission import ConnectionLimits
 from platform_daemon.transport.calls import Access, MethodTable, Peer
 from platform_daemon.transport.framed_lane import FramedLane
@@ -44,8 +45,10 @@ class Listener:
         admit: Admit | None = None,
         connection_limits: ConnectionLimits | None = None,
         call_limits: CallLimits | None = None,
+        protocols: Sequence[WireProtocol] = (),
     ) -> None:
-        """`mode` is the socket's, 0o600 or 0o666. A table with methods for the owner needs `admit`."""
+        """`mode` is the socket's, 0o600 or 0o666. A table with methods for the owner needs `admit`. `protocols` are
+        served beside those that carry the table's calls."""
         if admit is None and any(method.access is Access.OWNER for method in table.methods.values()):
             raise ValueError("a socket that serves the owner's methods must say whom it admits")
         self._path = path
@@ -54,6 +57,7 @@ class Listener:
         self._admit = admit
         self._connection_limits = connection_limits
         self._call_limits = call_limits
+        self._protocols = protocols
         self._file: SocketFile | None = None
         self._server: GrpcServer | None = None
         self._lane: FramedLane | None = None
@@ -83,7 +87,8 @@ class Listener:
             self._server = GrpcServer(endpoint, self._table, peers, admit=self._admit, limits=self._call_limits)
             await self._server.start()
             self._lane = FramedLane(self._table, admit=self._admit, limits=self._call_limits)
-            self._acceptor = Acceptor([self._lane, Http2Lane(endpoint, peers)], peers, self._connection_limits)
+            protocols: tuple[WireProtocol, ...] = (self._lane, Http2Lane(endpoint, peers), *self._protocols)
+            self._acceptor = Acceptor(protocols, peers, self._connection_limits)
             await self._acceptor.start(self._file.bind(self._mode))
         except BaseException:
             await self.close(grace_s=0.0)

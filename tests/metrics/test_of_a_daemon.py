@@ -1,5 +1,6 @@
 """What a real daemon counts of what it is made to do."""
 
+import http.client
 import json
 import os
 import subprocess
@@ -10,7 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from client_lib import CollectionOptions, InsituError
+from platform_daemon.metrics import CONTENT_TYPE
 from tests.daemon.harness import Daemon, running
+from tests.metrics.test_http import ask
 
 PACKAGE = "com.example.counted"
 
@@ -69,6 +72,15 @@ def test_the_owner_sees_them_as_text_and_as_json(daemon: Daemon) -> None:
     shown = {(one["name"], *one["labels"].values()): one["value"] for one in json.loads(run("--json"))}
     assert shown["insitu_context_known", "device"] == 1
     assert shown["process_resident_memory_bytes",] > 1 << 20
+
+
+def test_curl_sees_them_on_the_owners_socket_and_not_on_the_apps(daemon: Daemon) -> None:
+    control, apps = daemon.socket.with_name("control.sock"), daemon.socket
+    status, content_type, text = ask(control)
+    assert (status, content_type) == (200, CONTENT_TYPE)
+    assert 'insitu_connections{socket="control"} 1\n' in text
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(apps)
 
 
 def test_nothing_of_http_comes_in_for_it() -> None:
