@@ -13,7 +13,8 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from platform_daemon.errors import DeadlineExceeded, InvalidArgument
+from platform_daemon.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, Unauthenticated
+from platform_daemon.transport.tenancy import Tenancy, stranger
 
 
 class Access(enum.Enum):
@@ -82,9 +83,12 @@ class Method:
 class MethodTable:
     """All methods that a socket serves, by path."""
 
-    def __init__(self, check_session: SessionCheck, observer: CallObserver | None = None) -> None:
+    def __init__(
+        self, check_session: SessionCheck, observer: CallObserver | None = None, tenancy: Tenancy | None = None
+    ) -> None:
         self._check_session = check_session
         self._observer = observer or _nobody_observes
+        self._tenancy = tenancy or Tenancy()
         self._methods: dict[str, Method] = {}
 
     @property
@@ -102,7 +106,7 @@ class MethodTable:
             self._methods[path] = Method(path, GetMessageClass(method.input_type), handler, access, method)
 
     async def answer(self, method: Method, request: bytes, context: CallContext) -> bytes:
-        """Check the caller, decode, run, encode. Raises DaemonError; anything else is a defect.
+        """Check the caller, wait for its turn, decode, run, encode. Raises DaemonError; anything else is a defect.
 
         A call whose deadline has passed is not run: nobody waits for its answer, and under load others do.
         """
@@ -110,15 +114,38 @@ class MethodTable:
         try:
             if context.deadline_s is not None and began_s >= context.deadline_s:
                 raise DeadlineExceeded("the deadline passed before the call began; allow more time")
-            if method.access is Access.SESSION:
-                context.caller = self._check_session(context.session, context.peer)
-            response = await method.handler(_decoded(method, request), context)
-            answer = response.SerializeToString()
+            if method.access is Access.OWNER:
+                answer = await _run(method, request, context)
+            else:
+                answer = await self._run_in_turn(method, request, context)
         except BaseException as error:
             self._observer(method, error, time.monotonic() - began_s)
             raise
         self._observer(method, None, time.monotonic() - began_s)
         return answer
+
+    async def _run_in_turn(self, method: Method, request: bytes, context: CallContext) -> bytes:
+        """As a tenant among others; the owner is none."""
+        tenancy, tenant, size_bytes = self._tenancy, stranger(context.peer.uid), len(request)
+        try:
+            if method.access is Access.SESSION:
+                context.caller = self._check_session(context.session, context.peer)
+                tenant = context.caller.number
+            may_begin = tenancy.enter(tenant, size_bytes)
+            try:
+                if not may_begin:
+                    await tenancy.turn(tenant)
+                return await _run(method, request, context)
+            finally:
+                tenancy.leave(tenant, size_bytes)
+        except (Unauthenticated, ResourceExhausted):
+            await tenancy.hold_back(tenant)
+            raise
+
+
+async def _run(method: Method, request: bytes, context: CallContext) -> bytes:
+    response = await method.handler(_decoded(method, request), context)
+    return response.SerializeToString()
 
 
 def _decoded(method: Method, request: bytes) -> Message:

@@ -1,0 +1,89 @@
+"""Threads that serve tenants in turn."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from platform_daemon.fair_threads import FairThreads
+
+
+@pytest.fixture
+def threads() -> Iterator[FairThreads]:
+    started = FairThreads(2, "test", per_tenant=1)
+    yield started
+    started.shutdown()
+
+
+class Gate:
+    """Work that waits to be let through, and says that it has begun."""
+
+    def __init__(self) -> None:
+        self.begun, self.open = threading.Event(), threading.Event()
+
+    def pass_through(self) -> None:
+        self.begun.set()
+        assert self.open.wait(10)
+
+
+def test_results_and_errors_come_back(threads: FairThreads) -> None:
+    async def run() -> None:
+        assert await threads.run(1, divmod, 7, 3) == (2, 1)
+        with pytest.raises(ZeroDivisionError):
+            await threads.run(1, divmod, 7, 0)
+        assert await asyncio.get_running_loop().run_in_executor(threads, len, "abc") == 3
+
+    asyncio.run(run())
+
+
+def test_a_tenant_with_much_to_do_leaves_a_thread_to_the_next(threads: FairThreads) -> None:
+    gate = Gate()
+    slow = [threads.submit_for(1, gate.pass_through) for _ in range(50)]
+    assert gate.begun.wait(10)
+    assert threads.submit_for(2, lambda: "served").result(10) == "served"
+    assert sum(one.running() for one in slow) == 1
+    gate.open.set()
+    for one in slow:
+        one.result(10)
+
+
+def test_tenants_are_served_in_turn() -> None:
+    order: list[int] = []
+    gate = Gate()
+    threads = FairThreads(1, "test", per_tenant=1)
+    threads.submit_for(9, gate.pass_through)
+    assert gate.begun.wait(10)
+    for _ in range(3):
+        threads.submit_for(1, order.append, 1)
+    threads.submit_for(2, order.append, 2)
+    threads.submit_for(3, order.append, 3)
+    threads.submit_for(2, order.append, 2)
+    gate.open.set()
+    threads.shutdown()
+    assert order == [1, 2, 3, 1, 2, 1]
+
+
+def test_what_is_queued_is_done_before_the_end_and_nothing_after(threads: FairThreads) -> None:
+    gate, done = Gate(), []
+    threads.submit_for(1, gate.pass_through)
+    last = [threads.submit_for(1, done.append, number) for number in range(10)]
+    closing = threading.Thread(target=threads.shutdown)
+    closing.start()
+    gate.open.set()
+    closing.join(10)
+    assert not closing.is_alive()
+    assert done == list(range(10))
+    assert all(one.done() for one in last)
+    with pytest.raises(RuntimeError):
+        threads.submit(print)
+
+
+def test_who_gives_up_in_the_queue_does_not_begin(threads: FairThreads) -> None:
+    gate, done = Gate(), []
+    threads.submit_for(1, gate.pass_through)
+    given_up = threads.submit_for(1, done.append, "given up")
+    assert given_up.cancel()
+    gate.open.set()
+    threads.submit_for(1, done.append, "kept").result(10)
+    assert done == ["kept"]
