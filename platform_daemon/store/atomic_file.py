@@ -4,14 +4,15 @@ The order is: write a temporary file beside it, fsync that, rename it over the o
 does is behind `Disk`, so that a test can stop the sequence after any step.
 """
 
+import contextlib
 import errno
 import os
 from pathlib import Path
 from typing import Protocol
 
-from platform_daemon.errors import ResourceExhausted
+from platform_daemon.store.disk_errors import refusal
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_UNNAMED_FILES = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
 
 
 class Disk(Protocol):
@@ -25,6 +26,14 @@ class Disk(Protocol):
 
     def sync_folder(self, folder: Path) -> None:
         """Wait until the names in a folder are on the medium."""
+        ...
+
+    def sync_file(self, path: Path) -> None:
+        """Wait until a file's bytes are on the medium, whoever wrote them."""
+        ...
+
+    def reserve(self, folder: Path, size_bytes: int) -> None:
+        """Raise OSError unless a file of that size could be written in `folder` now. Leaves nothing there."""
         ...
 
 
@@ -48,11 +57,32 @@ class LocalDisk:
         finally:
             os.close(descriptor)
 
+    def sync_file(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def reserve(self, folder: Path, size_bytes: int) -> None:
+        """Takes blocks for a file without a name, and gives them back. Where the file system has no such files, it
+        cannot be known without trying."""
+        try:
+            descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno in _NO_UNNAMED_FILES:
+                return
+            raise
+        try:
+            os.posix_fallocate(descriptor, 0, size_bytes)
+        finally:
+            os.close(descriptor)
+
 
 def replace(path: Path, data: bytes, disk: Disk) -> None:
     """Put `data` at `path`, durable on return.
 
-    Raises ResourceExhausted when the disk is full; the old file is then as it was."""
+    Raises ResourceExhausted when the disk is full, Unavailable when it fails; the old file is then as it was."""
     temporary = temporary_of(path)
     discard_temporary(path)
     try:
@@ -60,11 +90,10 @@ def replace(path: Path, data: bytes, disk: Disk) -> None:
         disk.rename(temporary, path)
         disk.sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno in _FULL:
-            raise ResourceExhausted(
-                f"the disk has no room for {path.name}: free some space and repeat", reason="DISK_FULL"
-            ) from error
+        _remove(temporary)
+        answer = refusal(error.errno, path.name)
+        if answer is not None:
+            raise answer from error
         raise
 
 
@@ -76,3 +105,9 @@ def discard_temporary(path: Path) -> None:
     """Remove what an interrupted `replace` left. It can hold a secret that has since been destroyed, so whoever opens
     `path` calls this first."""
     temporary_of(path).unlink(missing_ok=True)
+
+
+def _remove(temporary: Path) -> None:
+    """A disk that refuses to write may refuse this as well; whoever opens `path` next tries again."""
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)

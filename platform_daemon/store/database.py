@@ -4,19 +4,30 @@ plyvel crashes the process when a handle closes under a running call, and its it
 thread. So every use is inside `with database:`, which counts; iterators and batches are made, used and dropped within
 one such block; `close` shuts the gate, waits for the count to reach zero, then closes.
 
+LevelDB survives a failed write badly: half of it may stay in the log, and what is appended behind that, once the disk
+has room again, makes the next recovery fail. So writes go one at a time through a lock of ours, and after one that
+failed the handle takes no other: it goes on serving reads until `reopen` replaces it. Opening a database recovers what
+was acknowledged into new files, synced.
+
+A synced write of LevelDB covers the log it goes to, not the one before that, and holds up all other writes. So `sync`
+syncs the logs itself. (The rule to open no file in a live folder is about LOCK: closing any handle of it drops it.)
+
 Compression is off, since sealed bytes do not compress. Checksums are verified at every read and `paranoid_checks` is
 on, because without them LevelDB loses records of a damaged log, and serves damaged blocks, in silence.
 """
 
+import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import plyvel
 
-from platform_daemon.errors import DaemonError, DataLoss, ResourceExhausted, Unavailable
+from platform_daemon.errors import DaemonError, DataLoss, Unavailable
+from platform_daemon.store.atomic_file import Disk, LocalDisk
+from platform_daemon.store.disk_errors import number_in, refusal
 
 _WRITE_BUFFER_BYTES = 8 << 20
 """Twice as much makes writing hardly faster, and a sweep of a large store twice as slow."""
@@ -28,25 +39,50 @@ Item = TypeVar("Item")
 class WriteBatch(Protocol):
     """Changes that take effect together, in the order they were given."""
 
-    def put(self, key: bytes, value: bytes) -> None: ...
+    def put(self, key: bytes, value: bytes, /) -> None: ...
 
-    def delete(self, key: bytes) -> None: ...
+    def delete(self, key: bytes, /) -> None: ...
 
     def write(self) -> None: ...
+
+
+class _Batch:
+    """LevelDB's own, but for the way it is written."""
+
+    __slots__ = ("_native", "_write", "delete", "put")
+
+    def __init__(self, native: WriteBatch, write: Callable[[WriteBatch], None]) -> None:
+        self._native = native
+        self._write = write
+        self.put: Callable[[bytes, bytes], None] = native.put
+        self.delete: Callable[[bytes], None] = native.delete
+
+    def write(self) -> None:
+        self._write(self._native)
 
 
 class Database:
     """The example database of a folder that this process holds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
         """Raises DataLoss when the database is damaged."""
         self._path = path
+        self._disk = disk or LocalDisk()
         self._changed = threading.Condition()
         self._inside = 0
         self._open = True
+        self._writing = threading.Lock()
+        self.failure: Exception | None = None
+        """Why the handle takes no more writes; None while it does."""
+        self._synced_logs: set[str] = set()
+        """Whose names are on the medium."""
+        self._db: Any = self._opened()
+        """None where it could not be opened again; never so inside the gate."""
+
+    def _opened(self) -> Any:
         try:
-            self._db = plyvel.DB(
-                str(path),
+            return plyvel.DB(
+                str(self._path),
                 create_if_missing=False,
                 paranoid_checks=True,
                 compression=None,
@@ -62,10 +98,13 @@ class Database:
         plyvel.DB(str(path), create_if_missing=True, error_if_exists=True).close()
 
     def __enter__(self) -> "Database":
-        """Raises Unavailable once closed."""
+        """Waits while the database is being reopened. Raises Unavailable once closed, and what kept it from being
+        opened again while it is not."""
         with self._changed:
             if not self._open:
                 raise Unavailable("the example store is closed: repeat when the daemon is back", reason="STORE_CLOSED")
+            if self._db is None:
+                raise self.refused()
             self._inside += 1
         return self
 
@@ -99,8 +138,7 @@ class Database:
 
     def batch(self, *, sync: bool = False) -> WriteBatch:
         """With `sync`, what it writes survives a power cut and not just a killed process."""
-        batch: WriteBatch = self._db.write_batch(sync=sync)
-        return batch
+        return _Batch(self._db.write_batch(sync=sync), self._write)
 
     def delete_range(self, start: bytes, stop: bytes) -> int:
         """Delete record by record, in batches that each take effect whole; returns how many."""
@@ -120,20 +158,86 @@ class Database:
                 batch = self.batch()
         batch.write()
 
+    def sync(self) -> None:
+        """What was written before survives a power cut when this returns. Holds up no write.
+
+        Raises ResourceExhausted or Unavailable when the disk refuses. The handle then takes no more writes, since the
+        system may forget what it could not write, and report it no second time: reopen first."""
+        # A log that goes meanwhile has been copied into tables, which LevelDB syncs before it removes the log.
+        logs = {entry.name for entry in os.scandir(self._path) if entry.name.endswith(".log")}
+        try:
+            for log in logs:
+                try:
+                    self._disk.sync_file(self._path / log)
+                except FileNotFoundError:
+                    continue
+            if logs - self._synced_logs:
+                self._disk.sync_folder(self._path)
+        except OSError as error:
+            with self._writing:
+                self.failure = error
+            raise self.refused() from error
+        self._synced_logs = logs
+
+    def log_bytes(self) -> int:
+        """How much recovery would have to write."""
+        return sum(entry.stat().st_size for entry in os.scandir(self._path) if entry.name.endswith(".log"))
+
+    def reopen(self, recover: Callable[[], None]) -> None:
+        """Wait for those inside, replace the handle, have `recover` load what is kept in memory; newcomers wait. Not
+        to be called from inside the gate. After an error there is no handle, until it is called again."""
+        with self._changed:
+            if not self._open:
+                return
+            self._changed.wait_for(lambda: not self._inside)
+            if not self._open:
+                return
+            try:
+                self._drop_handle()
+                self._db = self._opened()
+                self._synced_logs = set()
+                self.failure = None
+                recover()
+            except Exception as error:
+                self._drop_handle()
+                self.failure = error
+                raise
+
     def close(self) -> None:
         """Refuse newcomers, wait for those inside, close. Repeatable."""
         with self._changed:
             self._open = False
             self._changed.wait_for(lambda: not self._inside)
+            self._drop_handle()
+            self._changed.notify_all()
+
+    def _drop_handle(self) -> None:
+        if self._db is not None:
             self._db.close()
+            self._db = None
+
+    def _write(self, batch: WriteBatch) -> None:
+        with self._writing:
+            if self.failure is not None:
+                raise self.refused() from self.failure
+            try:
+                batch.write()
+            except plyvel.Error as error:
+                self.failure = error
+                raise
+
+    def refused(self) -> DaemonError:
+        """What a write is answered after one that failed. A new error each time: several threads may raise it."""
+        failure = self.failure
+        if isinstance(failure, DaemonError):
+            return type(failure)(str(failure), reason=failure.reason)
+        answer = refusal(failure.errno, "examples") if isinstance(failure, OSError) else None
+        return answer or self._translated(failure or OSError("it is not open"))
 
     def _translated(self, error: Exception) -> DaemonError:
-        if "No space left" in str(error) or "Disk quota" in str(error):
-            return ResourceExhausted(
-                "the disk has no room for examples: free some space and repeat", reason="DISK_FULL"
-            )
-        if "Too many open files" in str(error):
-            return Unavailable("the daemon has too many files open: repeat a little later", reason="TOO_MANY_FILES")
+        answer = refusal(number_in(str(error)), "examples")
+        if answer is not None:
+            return answer
         return DataLoss(
             f"the example database {self._path} is damaged ({error}): restore it from a backup, "
             "or remove the store's folder to start anew",

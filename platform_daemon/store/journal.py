@@ -65,6 +65,7 @@ class Journal:
 
     def load(self) -> None:
         """Find what a killed process left."""
+        self.unfinished.clear()
         start = layout.journal_key(0)
         number = 0
         for key, value in self._database.items(start, layout.after(start[:1])):

@@ -8,6 +8,7 @@
     scanning.py    reading
     erasing.py     clearing, evicting, sweeping                      (journal: erasures survive a crash half way)
     rekeying.py    shortening, narrowing                             (features)
+    renewal.py     another handle after a failed write
 
 Here is the order of things: each call passes the database's gate, so that closing can wait for it, then takes the
 lock of its enclave, so that one tenant's erasure holds up no other. Locks nest in that order, and the keyring's own
@@ -33,6 +34,7 @@ from platform_daemon.store.folder import StoreFolder
 from platform_daemon.store.journal import Clear, Erasure, Journal, Narrow, Remove, Shorten
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
+from platform_daemon.store.renewal import Renewal
 from platform_daemon.store.scanning import Scanner
 from platform_daemon.store.scope import RECORDS, Kind, Scope, Selector
 from platform_daemon.store.store import Added, Batch, Place, Scan, Stats, StoredExample, Swept
@@ -42,7 +44,13 @@ class LevelDBStore:
     """A `Store` in a folder. `keyring` also seals what an enclave keeps outside the database."""
 
     def __init__(
-        self, folder: StoreFolder, database: Database, keyring: Keyring, clock: Clock, random: Callable[[int], bytes]
+        self,
+        folder: StoreFolder,
+        database: Database,
+        keyring: Keyring,
+        clock: Clock,
+        random: Callable[[int], bytes],
+        disk: Disk,
     ) -> None:
         """Private: use `open`."""
         self.keyring = keyring
@@ -50,6 +58,7 @@ class LevelDBStore:
         self._database = database
         self._clock = clock
         self._room = Room(database, keyring, random)
+        self._renewal = Renewal(database, folder.path, disk, clock, self._recover)
         self._journal = Journal(database)
         self._registry = threading.Lock()
         self._locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
@@ -83,7 +92,7 @@ class LevelDBStore:
 
             held.provision(make)
             keyring = Keyring.load(held.keyring, MasterKey.load(key_path, random), disk=disk, random=random)
-            store = cls(held, Database(held.database), keyring, clock, random)
+            store = cls(held, Database(held.database, disk), keyring, clock, random, disk)
         except BaseException:
             held.release()
             raise
@@ -101,6 +110,7 @@ class LevelDBStore:
 
     def add(self, batch: Batch) -> Added:
         place = batch.place
+        self._renew()
         with self._database, self._lock(place.enclave):
             if self._journal.unfinished:
                 self._finish(place.enclave)
@@ -141,6 +151,7 @@ class LevelDBStore:
         self._erase(Remove(enclave))
 
     def sweep(self) -> Swept:
+        self._renew()
         now_ms = self._clock.now_ms()
         with self._database:
             keys = self._destroy(Selector(kinds=RECORDS, ended_by_ms=now_ms))
@@ -159,12 +170,18 @@ class LevelDBStore:
         self.keyring.close()
         self._folder.release()
 
+    def _renew(self) -> None:
+        """Outside the gate. Where it does not succeed reads may go on, and writes will be refused."""
+        if self._database.failure is not None:
+            self._renewal.attempt()
+
     def _lock(self, enclave: int) -> threading.RLock:
         with self._registry:
             return self._locks[enclave]
 
     @contextmanager
     def _hold(self, enclave: int) -> Iterator[None]:
+        self._renew()
         with self._database, self._lock(enclave):
             yield
 
@@ -261,6 +278,8 @@ class LevelDBStore:
     def _recover(self) -> None:
         """Read the ledgers, finish erasures that a killed process began, and find context parts without a key."""
         with self._database:
+            with self._registry:
+                self._collections.clear()
             for key, value in self._database.items(b"m", layout.after(b"m")):
                 enclave, number, ledger = layout.ledger_of(key, value)
                 self._collection(enclave, number).reload(ledger)

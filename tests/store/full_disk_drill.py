@@ -1,0 +1,130 @@
+"""Run as `python -m tests.store.full_disk_drill FOLDER SEED` on a small file system: K3 for the store. Fill the disk
+under four writers, make room, fill it again, and print a line for each thing that is not as it must be."""
+
+import random
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from context.clock import SystemClock
+from platform_daemon.errors import DaemonError, ResourceExhausted
+from platform_daemon.store.leveldb import LevelDBStore
+from platform_daemon.store.store import Place
+from tests.store.samples import POWER, add, read
+from tests.store.small_disk import fill, make_room
+
+FILLINGS = 4
+WRITERS = 4
+EXAMPLE_BYTES = 2000
+
+
+class Writer(threading.Thread):
+    """Adds to one collection until told to stop, and remembers what was acknowledged."""
+
+    def __init__(self, store: LevelDBStore, place: Place, stop: threading.Event) -> None:
+        super().__init__()
+        self.store = store
+        self.place = place
+        self.stop = stop
+        self.acknowledged: list[bytes] = []
+        self.refusals = 0
+        self.wrong: list[str] = []
+        self._number = 0
+
+    def run(self) -> None:
+        chance = random.Random(str(self.place))
+        while not self.stop.is_set():
+            count = chance.choice((1, 1, 5, 40))
+            batch = [f"{self.place} {self._number + i} ".encode().ljust(EXAMPLE_BYTES, b".") for i in range(count)]
+            self._number += count
+            try:
+                add(self.store, *batch, place=self.place, context=[POWER])
+                self.acknowledged += batch
+            except ResourceExhausted as error:
+                self.refusals += 1
+                if error.reason != "DISK_FULL":
+                    self.wrong.append(f"{error.reason}: {error}")
+            except DaemonError as error:
+                self.wrong.append(f"{type(error).__name__} {error.reason}: {error}")
+
+
+def until(condition: Callable[[], bool], stop: threading.Event) -> bool:
+    """Whether it came about within half a minute."""
+    for _ in range(3000):
+        if condition():
+            return True
+        stop.wait(0.01)
+    return False
+
+
+def drill(folder: Path, seed: int) -> list[str]:
+    """What went wrong."""
+    chance = random.Random(seed)
+    store = LevelDBStore.open(folder / "store", SystemClock())
+    stop = threading.Event()
+    writers = [Writer(store, Place(1 + n % 2, n), stop) for n in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    wrong: list[str] = []
+    try:
+        for number in range(FILLINGS):
+            wrong += [f"filling {number}: {what}" for what in _fill_once(folder, store, writers, stop, chance)]
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    wrong += [what for writer in writers for what in writer.wrong]
+    wrong += _compare(store, writers)
+    store.close()
+    store = LevelDBStore.open(folder / "store", SystemClock())
+    wrong += [f"after a restart: {what}" for what in _compare(store, writers)]
+    store.close()
+    return wrong
+
+
+def _fill_once(
+    folder: Path, store: LevelDBStore, writers: list[Writer], stop: threading.Event, chance: random.Random
+) -> list[str]:
+    before = [len(writer.acknowledged) for writer in writers]
+    if not until(lambda: all(len(w.acknowledged) > b + 20 for w, b in zip(writers, before, strict=True)), stop):
+        return ["nothing is stored although there is room"]
+    refusals = [writer.refusals for writer in writers]
+    fill(folder, spared_bytes=chance.choice((0, 5_000, 300_000)))
+    if not until(lambda: all(w.refusals > r for w, r in zip(writers, refusals, strict=True)), stop):
+        return ["a full disk is not told"]
+    wrong = []
+    place = writers[0].place
+    if not next(iter(read(store, place)), None):
+        wrong.append("nothing can be read while the disk is full")
+    if number_refused := _refused(lambda: store.keyring.seal(9, f"name {chance.random()}", b"x" * 100)):
+        wrong += [number_refused] if number_refused != "DISK_FULL" else []
+    make_room(folder)
+    return wrong
+
+
+def _refused(work: Callable[[], object]) -> str:
+    try:
+        work()
+    except DaemonError as error:
+        return error.reason
+    return ""
+
+
+def _compare(store: LevelDBStore, writers: list[Writer]) -> list[str]:
+    wrong = []
+    for writer in writers:
+        there = [one.example for one in read(store, writer.place)]
+        lost = set(writer.acknowledged) - set(there)
+        if lost:
+            wrong.append(f"{writer.place}: {len(lost)} of {len(writer.acknowledged)} acknowledged are lost")
+        if len(there) != len(set(there)):
+            wrong.append(f"{writer.place}: some are there twice")
+        if store.stats(writer.place).examples != len(there):
+            wrong.append(f"{writer.place}: {store.stats(writer.place).examples} counted, {len(there)} there")
+    return wrong
+
+
+if __name__ == "__main__":
+    found = drill(Path(sys.argv[1]), int(sys.argv[2]))
+    print("\n".join(found) or "as it must be")
