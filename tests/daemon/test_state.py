@@ -1,5 +1,6 @@
 """The small state: transactions, options of collections, accounts."""
 
+import resource
 import sqlite3
 from pathlib import Path
 
@@ -25,6 +26,38 @@ def test_a_failed_transaction_leaves_nothing(path: Path) -> None:
         with database.transaction():
             raise ZeroDivisionError
     with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
+
+
+def test_a_commit_that_the_disk_refuses_is_rolled_back(path: Path) -> None:
+    collections = opened(path)
+    collections.configure(1, "words", max_examples=1)
+    written = (path.parent / "state.db-wal").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (written + 100, limits[1]))
+    try:
+        for _ in range(2):
+            with pytest.raises(sqlite3.OperationalError):
+                collections.configure(1, "words", max_examples=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    collections.configure(1, "words", max_examples=3)
+    found = opened(path).find(1, "words")
+    assert found is not None
+    assert found.max_examples == 3
+
+
+def test_a_statement_that_the_disk_refuses_is_told_as_such(path: Path) -> None:
+    database = Database(path, (SCHEMA,))
+    with database.transaction() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    with database.read() as connection:
+        connection.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(sqlite3.OperationalError) as caught, database.transaction() as connection:  # noqa: PT012
+        for number in range(1000):
+            connection.execute("INSERT INTO accounts (enclave, name) VALUES (1, ?)", (f"{number:0500}",))
+    assert caught.value.sqlite_errorcode == sqlite3.SQLITE_FULL
+    with database.transaction() as connection:
         assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
 
 
