@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from platform_daemon.children.spawn import Spawner
 from platform_daemon.configuration import Configuration
 from platform_daemon.device import observe
 from platform_daemon.errors import DaemonError
+from platform_daemon.fair_threads import FairThreads
 from platform_daemon.forgetting import Forgetting
 from platform_daemon.handlers import control
 from platform_daemon.handlers.artifacts import ArtifactServicer
@@ -64,6 +64,7 @@ logger = logging.getLogger("insitud")
 CANNOT_START = (DaemonError, ArtifactError, ContextError, ListenError, AuthorityUnusable, SchemaFromTheFuture)
 """Each says what is wrong with the device and what to do."""
 STORE_THREADS = 4
+THREADS_PER_APP = 2
 STRANGER_THREADS = 2
 SHUTDOWN_GRACE_S = 5.0
 
@@ -79,9 +80,9 @@ class Primary:
         self._configuration_file = configuration_file
         self._clock = SystemClock()
         self._storage = Storage(configuration.locations.state, self._clock, configuration.limits)
-        self._executor = ThreadPoolExecutor(STORE_THREADS, "store")
+        self._executor = FairThreads(STORE_THREADS, "store", per_tenant=THREADS_PER_APP)
         # Apart from the threads that work for those who have a session.
-        self._strangers = ThreadPoolExecutor(STRANGER_THREADS, "access")
+        self._strangers = FairThreads(STRANGER_THREADS, "access", per_tenant=1)
         self._started_ms = self._clock.now_ms()
 
         database = self._storage.database
@@ -153,7 +154,7 @@ class Primary:
         await self._training.close()
         await self._pool.close()
         await asyncio.to_thread(self._context.stop)
-        self._strangers.shutdown(wait=True, cancel_futures=True)
+        self._strangers.shutdown(wait=True)
         self._executor.shutdown(wait=True)
         await asyncio.to_thread(self._storage.close)
 
@@ -192,11 +193,14 @@ class Primary:
         )
         for service, servicer in (
             (collection_pb2.DESCRIPTOR.services_by_name["Collections"], collections),
-            (artifact_pb2.DESCRIPTOR.services_by_name["Artifacts"], ArtifactServicer(self._storage.blobs)),
+            (
+                artifact_pb2.DESCRIPTOR.services_by_name["Artifacts"],
+                ArtifactServicer(self._storage.blobs, self._executor),
+            ),
             (prediction_pb2.DESCRIPTOR.services_by_name["Prediction"], PredictionServicer(self._prediction)),
             (
                 training_pb2.DESCRIPTOR.services_by_name["Training"],
-                TrainingServicer(self._training, self._shelf.training_plan),
+                TrainingServicer(self._training, self._shelf.training_plan, self._executor),
             ),
         ):
             table.add_service(service, servicer, Access.SESSION)

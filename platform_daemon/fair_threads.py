@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
 from typing import ParamSpec, TypeVar
 
@@ -21,12 +21,12 @@ class FairThreads(Executor):
     the next who comes. Queues are bounded by the calls that a tenant may have under way, not here.
     """
 
-    def __init__(self, threads: int, name: str, *, per_tenant: int) -> None:
+    def __init__(self, threads: int, name: str, *, per_tenant: Hashable) -> None:
         self._per_tenant = per_tenant
         self._changed = threading.Condition()
-        self._queues: dict[int, deque[Callable[[], None]]] = {}
+        self._queues: dict[Hashable, deque[Callable[[], None]]] = {}
         """Of tenants that wait for a thread, the one whose turn is next first."""
-        self._busy: dict[int, int] = {}
+        self._busy: dict[Hashable, int] = {}
         """Threads at work, by tenant."""
         self._closed = False
         self._threads = [
@@ -35,7 +35,7 @@ class FairThreads(Executor):
         for thread in self._threads:
             thread.start()
 
-    async def run(self, tenant: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, tenant: Hashable, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `work` on a thread when the tenant's turn comes. One that is cancelled before does not begin."""
         return await asyncio.wrap_future(self.submit_for(tenant, work, *args, **kwargs))
 
@@ -43,7 +43,7 @@ class FairThreads(Executor):
         """As concurrent.futures has it: the daemon's own work."""
         return self.submit_for(OWN_WORK, work, *args, **kwargs)
 
-    def submit_for(self, tenant: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def submit_for(self, tenant: Hashable, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Raises RuntimeError once shut down."""
         future: Future[T] = Future()
 
@@ -82,7 +82,7 @@ class FairThreads(Executor):
                 del carry_out
                 self._finished(tenant)
 
-    def _next(self) -> tuple[int, Callable[[], None]] | None:
+    def _next(self) -> tuple[Hashable, Callable[[], None]] | None:
         """The work whose turn it is; blocks while there is none. None at the end."""
         with self._changed:
             while True:
@@ -93,7 +93,7 @@ class FairThreads(Executor):
                     return None
                 self._changed.wait()
 
-    def _take(self, tenant: int, queue: deque[Callable[[], None]]) -> Callable[[], None]:
+    def _take(self, tenant: Hashable, queue: deque[Callable[[], None]]) -> Callable[[], None]:
         work = queue.popleft()
         del self._queues[tenant]
         if queue:
@@ -101,7 +101,7 @@ class FairThreads(Executor):
         self._busy[tenant] = self._busy.get(tenant, 0) + 1
         return work
 
-    def _finished(self, tenant: int) -> None:
+    def _finished(self, tenant: Hashable) -> None:
         with self._changed:
             left = self._busy[tenant] - 1
             if left:

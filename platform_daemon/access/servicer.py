@@ -1,10 +1,5 @@
 """The Access service (access.proto): from a stranger to a session."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import TypeVar
-
 from insitu.v1 import access_pb2 as pb
 from platform_daemon.access import nonces as nonce_rules
 from platform_daemon.access.apps import Apps
@@ -14,9 +9,9 @@ from platform_daemon.access.nonces import Nonces
 from platform_daemon.access.sessions import Sessions
 from platform_daemon.access.tokens import verify_token
 from platform_daemon.errors import FailedPrecondition, InvalidArgument, NotFound
-from platform_daemon.transport.calls import CallContext, Peer
+from platform_daemon.fair_threads import FairThreads
+from platform_daemon.transport.calls import CallContext, Peer, stranger
 
-T = TypeVar("T")
 _API_KEY_LIMIT_CHARACTERS = 256
 
 
@@ -30,34 +25,35 @@ class AccessServicer:
         nonces: Nonces,
         sessions: Sessions,
         audience: str,
-        executor: Executor | None = None,
+        threads: FairThreads,
     ) -> None:
-        """`audience` names this daemon; tokens made for another are refused. Strangers' requests keep `executor` busy:
-        one of its own keeps them from delaying the calls of sessions."""
+        """`audience` names this daemon; tokens made for another are refused. Strangers' requests keep `threads` busy:
+        threads of their own keep them from delaying the calls of sessions."""
         self._authority = authority
         self._apps = apps
         self._nonces = nonces
         self._sessions = sessions
         self._audience = audience
-        self._executor = executor
+        self._threads = threads
 
     async def request_approval(
         self, request: pb.RequestApprovalRequest, context: CallContext
     ) -> pb.RequestApprovalResponse:
-        app = await self._blocking(
+        app = await self._threads.run(
+            stranger(context.peer),
             lambda: self._authority.request(
                 request.package,
                 request.certificate_request_pem,
                 request.api_key_sha256,
                 tuple(request.context),
                 context.peer.uid,
-            )
+            ),
         )
         return pb.RequestApprovalResponse(approved=bool(app.certificate_pem))
 
     async def challenge(self, request: pb.ChallengeRequest, context: CallContext) -> pb.ChallengeResponse:
         package = check_package(request.package)
-        app = await self._blocking(lambda: self._apps.find(package))
+        app = await self._threads.run(stranger(context.peer), self._apps.find, package)
         if app is None:
             raise NotFound(f"{package} has not asked for approval here: hand in a request first", reason="UNKNOWN_APP")
         if not app.certificate_pem:
@@ -75,18 +71,15 @@ class AccessServicer:
         check_package(request.package)
         if not 0 < len(request.api_key) <= _API_KEY_LIMIT_CHARACTERS:
             raise InvalidArgument(f"1 to {_API_KEY_LIMIT_CHARACTERS} characters are expected", field="api_key")
-        return await self._blocking(lambda: self._register(request, context.peer))
+        return await self._threads.run(stranger(context.peer), self._register, request, context.peer)
 
     async def open(self, request: pb.OpenRequest, context: CallContext) -> pb.OpenResponse:
         check_package(request.package)
-        return await self._blocking(lambda: self._open(request, context.peer))
+        return await self._threads.run(stranger(context.peer), self._open, request, context.peer)
 
     async def close(self, request: pb.CloseRequest, context: CallContext) -> pb.CloseResponse:
         self._sessions.close(context.session, context.peer)
         return pb.CloseResponse()
-
-    async def _blocking(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def _register(self, request: pb.RegisterRequest, peer: Peer) -> pb.RegisterResponse:
         app = self._authority.verify_registration(request.package, request.api_key, request.certificate_pem)

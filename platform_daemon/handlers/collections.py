@@ -1,10 +1,6 @@
 """The Collections service (collection.proto)."""
 
-import asyncio
 import re
-from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -12,12 +8,12 @@ from context import ContextRegistry
 from insitu.v1 import collection_pb2 as pb
 from platform_daemon.access import Permissions
 from platform_daemon.errors import InvalidArgument, NotFound, PermissionDenied
+from platform_daemon.fair_threads import FairThreads
 from platform_daemon.injection import Injection
 from platform_daemon.state.collections import Collection, CollectionRepository, Wish
 from platform_daemon.store.store import Added, Batch, Stats, Store
 from platform_daemon.transport.calls import CallContext, Enclave
 
-T = TypeVar("T")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LONGEST_TTL_MS = 10 * 365 * 24 * 3600 * 1000
 LONGEST_KEY_BYTES = 64
@@ -31,14 +27,14 @@ class CollectionServicer:
         self,
         store: Store,
         collections: CollectionRepository,
-        executor: Executor,
+        threads: FairThreads,
         permissions: Permissions,
         injection: Injection,
         registry: ContextRegistry,
     ) -> None:
         self._store = store
         self._collections = collections
-        self._executor = executor
+        self._threads = threads
         self._permissions = permissions
         self._injection = injection
         self._registry = registry
@@ -53,7 +49,7 @@ class CollectionServicer:
         max_examples = options.max_examples if options.HasField("max_examples") else None
         if max_examples is not None and max_examples < 0:
             raise InvalidArgument("must not be negative; 0 means no limit", field="options.max_examples")
-        after = await self._blocking(lambda: self._configure(enclave, name, ttl_ms, max_examples, wishes))
+        after = await self._threads.run(enclave, lambda: self._configure(enclave, name, ttl_ms, max_examples, wishes))
         return pb.ConfigureCollectionResponse(options=_options(after))
 
     async def add(self, request: pb.AddRequest, context: CallContext) -> pb.AddResponse:
@@ -64,12 +60,13 @@ class CollectionServicer:
             raise InvalidArgument(f"must have at most {LONGEST_KEY_BYTES} bytes", field="idempotency_key")
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
-        added = await self._blocking(lambda: self._store_with_context(enclave, request))
+        added = await self._threads.run(enclave.number, lambda: self._store_with_context(enclave, request))
         return pb.AddResponse(count=added.count, repeated_request=added.repeated)
 
     async def stats(self, request: pb.CollectionStatsRequest, context: CallContext) -> pb.CollectionStats:
         collection = self._find(context.enclave, request.collection)
-        return stats_message(collection, await self._blocking(lambda: self._store.stats(collection.place)))
+        stats = await self._threads.run(context.enclave.number, self._store.stats, collection.place)
+        return stats_message(collection, stats)
 
     async def clear(self, request: pb.ClearRequest, context: CallContext) -> pb.ClearResponse:
         collection = self._find(context.enclave, request.collection)
@@ -78,11 +75,13 @@ class CollectionServicer:
             account = self._collections.account(context.enclave.number, request.account, create=False)
             if account is None:
                 return pb.ClearResponse(count=0)
-        return pb.ClearResponse(count=await self._blocking(lambda: self._store.clear(collection.place, account)))
+        count = await self._threads.run(context.enclave.number, self._store.clear, collection.place, account)
+        return pb.ClearResponse(count=count)
 
     async def list(self, request: pb.ListCollectionsRequest, context: CallContext) -> pb.ListCollectionsResponse:
-        collections = self._collections.all(context.enclave.number)
-        stats = await self._blocking(lambda: [self._store.stats(collection.place) for collection in collections])
+        enclave = context.enclave.number
+        collections = self._collections.all(enclave)
+        stats = await self._threads.run(enclave, lambda: [self._store.stats(one.place) for one in collections])
         return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats))
 
     def _configure(
@@ -140,9 +139,6 @@ class CollectionServicer:
         if not 1000 <= ttl_ms <= LONGEST_TTL_MS:
             raise InvalidArgument("must lie between 1 second and 10 years", field=field)
         return ttl_ms
-
-    async def _blocking(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
 def check_name(name: str, field: str) -> None:

@@ -1,11 +1,11 @@
 """The Training service (training.proto)."""
 
-import asyncio
 from collections.abc import Callable
 
 from insitu.v1 import training_pb2 as pb
 from platform_daemon.artifacts import named_artifact, named_digest
 from platform_daemon.errors import InvalidArgument
+from platform_daemon.fair_threads import FairThreads
 from platform_daemon.handlers.collections import check_name
 from platform_daemon.training.cadence import check_cadence
 from platform_daemon.training.service import TrainingService
@@ -16,8 +16,9 @@ CheckPlan = Callable[[int, str], object]
 
 
 class TrainingServicer:
-    def __init__(self, service: TrainingService, check_plan: CheckPlan) -> None:
+    def __init__(self, service: TrainingService, check_plan: CheckPlan, threads: FairThreads) -> None:
         self._service = service
+        self._threads = threads
         self._check_plan = check_plan
 
     async def schedule(self, request: pb.ScheduleRequest, context: CallContext) -> pb.SessionStatus:
@@ -28,7 +29,7 @@ class TrainingServicer:
         if options.input:
             named_artifact(options.input, "options.input")
         sha256 = named_digest(options.plan, "options.plan")
-        await asyncio.to_thread(self._check_plan, context.enclave.number, sha256)
+        await self._threads.run(context.enclave.number, self._check_plan, context.enclave.number, sha256)
         return await self._service.schedule(context.enclave, options, sha256)
 
     async def status(self, request: pb.SessionStatusRequest, context: CallContext) -> pb.SessionStatus:

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from platform_daemon.errors import DeadlineExceeded, InvalidArgument, ResourceExhausted, Unauthenticated
-from platform_daemon.transport.tenancy import Tenancy, stranger
+from platform_daemon.transport.tenancy import Tenancy, Tenant
 
 
 class Access(enum.Enum):
@@ -36,6 +36,11 @@ class Peer:
     pid: int
     connection: str
     """Name that the acceptor minted for the connection."""
+
+
+def stranger(peer: Peer) -> Tenant:
+    """The tenant of a process that presents no session. Apps of one user do not share it."""
+    return peer.uid, peer.pid
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,8 @@ class MethodTable:
 
     async def _run_in_turn(self, method: Method, request: bytes, context: CallContext) -> bytes:
         """As a tenant among others; the owner is none."""
-        tenancy, tenant, size_bytes = self._tenancy, stranger(context.peer.uid), len(request)
+        tenancy, size_bytes = self._tenancy, len(request)
+        tenant: Tenant = stranger(context.peer)
         try:
             if method.access is Access.SESSION:
                 context.caller = self._check_session(context.session, context.peer)

@@ -1,6 +1,6 @@
 """How much of the daemon one tenant may have, so that none starves another: the same over every transport.
 
-A tenant is an app of one OS user, or, before there is a session, the user: strangers share. Three rules hold:
+A tenant is an app of one OS user, or, before there is a session, a process. Three rules hold:
 
 1. A tenant has so many calls and bytes under way at most; what is more is refused, RESOURCE_EXHAUSTED.
 2. So many of its calls begin in one turn of the event loop; the others wait for the next turns, each tenant in a queue
@@ -13,10 +13,13 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from platform_daemon.errors import ResourceExhausted
+
+Tenant = Hashable
+"""The number of an enclave, or what names a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,6 @@ class TenantLimits:
     longest_refusal_s: float = 2.0
 
 
-def stranger(uid: int) -> int:
-    """The tenant of a user's processes that have no session. Enclaves are numbered from 1."""
-    return -1 - uid
-
-
 class Tenancy:
     """Counts and queues, by tenant. Belongs to one event loop; entering and leaving costs about a microsecond."""
 
@@ -43,14 +41,14 @@ class Tenancy:
         self._limits = limits or TenantLimits()
         self._turns = Turns(self._limits.begun_a_turn)
         self._refusals = Refusals(self._limits.refusals_per_s, self._limits.longest_refusal_s, now_s)
-        self._calls: dict[int, int] = {}
-        self._bytes: dict[int, int] = {}
+        self._calls: dict[Tenant, int] = {}
+        self._bytes: dict[Tenant, int] = {}
 
-    def calls(self, tenant: int) -> int:
+    def calls(self, tenant: Tenant) -> int:
         """How many are under way, those that wait for their turn included."""
         return self._calls.get(tenant, 0)
 
-    def enter(self, tenant: int, size_bytes: int) -> bool:
+    def enter(self, tenant: Tenant, size_bytes: int) -> bool:
         """Count a call in; `leave` must follow. False means: await `turn` first. Raises ResourceExhausted."""
         calls = self._calls.get(tenant, 0)
         held_bytes = self._bytes.get(tenant, 0) + size_bytes
@@ -68,11 +66,11 @@ class Tenancy:
         self._bytes[tenant] = held_bytes
         return self._turns.begin(tenant)
 
-    async def turn(self, tenant: int) -> None:
+    async def turn(self, tenant: Tenant) -> None:
         """Wait in the tenant's queue."""
         await self._turns.wait(tenant)
 
-    def leave(self, tenant: int, size_bytes: int) -> None:
+    def leave(self, tenant: Tenant, size_bytes: int) -> None:
         calls = self._calls[tenant]
         if calls > 1:
             self._calls[tenant] = calls - 1
@@ -80,7 +78,7 @@ class Tenancy:
         else:
             del self._calls[tenant], self._bytes[tenant]
 
-    async def hold_back(self, tenant: int) -> None:
+    async def hold_back(self, tenant: Tenant) -> None:
         """Wait until the tenant may be told of one more refusal."""
         delay_s = self._refusals.delay_s(tenant)
         if delay_s > 0:
@@ -92,12 +90,12 @@ class Turns:
 
     def __init__(self, begun_a_turn: int) -> None:
         self._begun_a_turn = begun_a_turn
-        self._begun: dict[int, int] = {}
+        self._begun: dict[Tenant, int] = {}
         """In this turn."""
-        self._queues: dict[int, deque[asyncio.Future[None]]] = {}
+        self._queues: dict[Tenant, deque[asyncio.Future[None]]] = {}
         self._watching = False
 
-    def begin(self, tenant: int) -> bool:
+    def begin(self, tenant: Tenant) -> bool:
         """Whether the next call may begin now. Nobody overtakes a queue of its own tenant."""
         if not self._watching:
             self._watch()
@@ -107,7 +105,7 @@ class Turns:
         self._begun[tenant] = begun + 1
         return True
 
-    async def wait(self, tenant: int) -> None:
+    async def wait(self, tenant: Tenant) -> None:
         waiting = asyncio.get_running_loop().create_future()
         self._queues.setdefault(tenant, deque()).append(waiting)
         if not self._watching:
@@ -142,10 +140,10 @@ class Refusals:
         self._per_s = per_s
         self._longest_s = longest_s
         self._now_s = now_s
-        self._next_s: dict[int, float] = {}
+        self._next_s: dict[Tenant, float] = {}
         """When a tenant's next refusal would be due if they came evenly; a second's may be ahead of their time."""
 
-    def delay_s(self, tenant: int) -> float:
+    def delay_s(self, tenant: Tenant) -> float:
         """How long to hold the refusal back that is being made now."""
         now_s = self._now_s()
         due_s = max(self._next_s.get(tenant, -math.inf), now_s - 1.0) + 1.0 / self._per_s

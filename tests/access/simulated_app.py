@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from context.clock import ManualClock
 from insitu.v1 import access_pb2 as pb
 from platform_daemon.access import SCHEMA, AccessServicer, Apps, Authority, Issuer, Nonces, Permissions, Sessions
+from platform_daemon.fair_threads import FairThreads
 from platform_daemon.state import Database
 from platform_daemon.transport import CallContext, Peer
 
@@ -36,7 +37,8 @@ class Device:
         self.sessions = Sessions(self.clock)
         self.authority = Authority(self.issuer, self.apps, self.permissions, self.sessions, self.database)
         self.nonces = Nonces(self.clock)
-        self.servicer = AccessServicer(self.authority, self.apps, self.nonces, self.sessions, audience)
+        threads = FairThreads(1, "access", per_tenant=1)
+        self.servicer = AccessServicer(self.authority, self.apps, self.nonces, self.sessions, audience, threads)
 
 
 @dataclass

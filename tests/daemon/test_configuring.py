@@ -1,7 +1,6 @@
 """Configuring a collection: what is stored follows the options, also when the daemon dies in between."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from context import ContextRegistry, ContextSettings, Injector, ManualClock, ass
 from insitu.v1 import collection_pb2 as pb
 from platform_daemon.access import SCHEMA as ACCESS_SCHEMA
 from platform_daemon.access import Apps, Permissions
+from platform_daemon.fair_threads import FairThreads
 from platform_daemon.handlers.collections import CollectionServicer
 from platform_daemon.injection import Injection
 from platform_daemon.state import Database
@@ -45,10 +45,8 @@ def servicer(store: MemoryStore, clock: ManualClock, folder: Path) -> Collection
     permissions = Permissions(database, Apps(database, clock), clock)
     manager = assemble(clock, ContextSettings(scripted=True), {})
     injection = Injection(Injector(manager), permissions)
-    executor = ThreadPoolExecutor(1)
-    return CollectionServicer(
-        store, CollectionRepository(database), executor, permissions, injection, ContextRegistry()
-    )
+    threads = FairThreads(1, "store", per_tenant=1)
+    return CollectionServicer(store, CollectionRepository(database), threads, permissions, injection, ContextRegistry())
 
 
 def configure(target: CollectionServicer, ttl_s: int) -> pb.ConfigureCollectionResponse:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from context.clock import ManualClock
 from platform_daemon.errors import ResourceExhausted
-from platform_daemon.transport.tenancy import Refusals, Tenancy, TenantLimits, stranger
+from platform_daemon.transport.tenancy import Refusals, Tenancy, TenantLimits
 
 LIMITS = TenantLimits(calls=3, size_bytes=100, begun_a_turn=2)
 
@@ -137,5 +137,5 @@ def test_what_is_remembered_of_refusals_does_not_grow() -> None:
     refusals = Refusals(per_s=10.0, longest_s=2.0, now_s=clock.monotonic_s)
     for uid in range(10_000):
         clock.advance(0.01)
-        refusals.delay_s(stranger(uid))
+        refusals.delay_s((uid, 1))
     assert len(refusals._next_s) < 2000
