@@ -21,7 +21,7 @@ class FairThreads(Executor):
     the next who comes. Queues are bounded by the calls that a tenant may have under way, not here.
     """
 
-    def __init__(self, threads: int, name: str, *, per_tenant: Hashable) -> None:
+    def __init__(self, threads: int, name: str, *, per_tenant: int) -> None:
         self._per_tenant = per_tenant
         self._changed = threading.Condition()
         self._queues: dict[Hashable, deque[Callable[[], None]]] = {}
