@@ -24,8 +24,13 @@ from platform_daemon.sandbox import readable_folders
 from platform_daemon.state import Database
 from platform_daemon.state import collections as collection_state
 from platform_daemon.store.leveldb import LevelDBStore
+from platform_daemon.store.scope import Selector
 from platform_daemon.training import records
 from platform_daemon.training.checkpoints import CheckpointFolder
+from platform_daemon.wholeness import ARTIFACTS, STATE, STORE, check_folder, check_state
+
+SCHEMAS = (access.SCHEMA, collection_state.SCHEMA, records.SCHEMA)
+"""Of all modules that keep something in the state database."""
 
 
 class Storage:
@@ -33,12 +38,21 @@ class Storage:
 
     def __init__(self, folder: Path, clock: Clock, limits: LimitsSection) -> None:
         _refuse_where_graphs_read(folder)
+        check_folder(folder)
         self.folder = _private(folder)
         # First: it holds the lock that keeps a second daemon out of the whole folder.
-        self.store = LevelDBStore.open(_private(folder / "examples"), clock)
+        self.store = LevelDBStore.open(_private(folder / STORE), clock)
+        try:
+            self._open_the_rest(folder, clock, limits)
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _open_the_rest(self, folder: Path, clock: Clock, limits: LimitsSection) -> None:
+        check_state(folder, store_is_empty=not self.store.keyring.select(Selector()))
         self.scratch = _emptied(folder / "scratch")
-        self.database = Database(folder / "state.db", (access.SCHEMA, collection_state.SCHEMA, records.SCHEMA))
-        self.catalog = Catalog(folder / "artifacts.db")
+        self.database = Database(folder / STATE, SCHEMAS)
+        self.catalog = Catalog(folder / ARTIFACTS)
         self.blobs = BlobStore(
             _private(folder / "artifacts"),
             self.catalog,

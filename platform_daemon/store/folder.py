@@ -5,7 +5,7 @@
     unfinished    there while a new folder is being made
     keyring       the data keys (`keyring.py`)
     master.key    wraps the keyring (`master_key.py`), where no other place is named for it
-    examples/     LevelDB; nobody else opens a file in it
+    examples/     LevelDB; nobody else opens a file in it; examples-N/ where the format is another than 1
 
 The lock is our own because LevelDB's is a POSIX record lock, which the process drops when it opens and closes the lock
 file anywhere, a second handle included. The marker is our own because LevelDB, told to create what is missing, empties
@@ -14,24 +14,54 @@ a database that has lost its CURRENT file without a word: so it is told so only 
 
 import fcntl
 import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from platform_daemon.errors import DataLoss, FailedPrecondition, Unavailable
 from platform_daemon.store.atomic_file import Disk, discard_temporary, replace
-from platform_daemon.store.layout import FORMAT
+from platform_daemon.store.migrations import STEPS, Step, convert, database_name
 
-_MARK = f"insitu example store, format {FORMAT}\n".encode()
+FORMAT = 1 + len(STEPS)
+"""What this release writes."""
+_MARK = re.compile(r"insitu example store, format ([1-9][0-9]{0,8})\n")
+_REMEDY = "restore it from a backup, or remove the state folder to start anew"
+
+
+def format_of(folder: Path) -> int:
+    """The format of the store in a folder; 0 where there is none, or an unfinished one. Raises DataLoss."""
+    try:
+        mark = (folder / "format").read_bytes()
+    except FileNotFoundError:
+        return 0
+    found = _MARK.fullmatch(mark.decode("latin-1"))
+    if found is None:
+        raise DataLoss(f"the file {folder / 'format'} is damaged: {_REMEDY}", reason="STORE_DAMAGED")
+    return int(found[1])
+
+
+def refuse_newer(folder: Path, known: int = FORMAT) -> None:
+    """Raises FailedPrecondition when the store in a folder is of a later release, DataLoss when that is not to be
+    known."""
+    found = format_of(folder)
+    if found > known:
+        raise FailedPrecondition(
+            f"the store in {folder} has format {found}, this release knows {known}: install the newer release again",
+            reason="STORE_FORMAT",
+        )
 
 
 class StoreFolder:
     """A folder held by this process alone. Release it last."""
 
-    def __init__(self, path: Path, disk: Disk) -> None:
-        """Raises Unavailable when another store, of any process, has the folder."""
+    def __init__(self, path: Path, disk: Disk, steps: Sequence[Step] = STEPS) -> None:
+        """`steps` lead from the first format to the one to be used. Raises Unavailable when another store, of any
+        process, has the folder."""
         self.path = path
-        self.database = path / "examples"
+        self._steps = steps
+        self._known = 1 + len(steps)
+        self.database = path / database_name(self._known)
         self.keyring = path / "keyring"
         self.master_key = path / "master.key"
         self._format = path / "format"
@@ -48,25 +78,22 @@ class StoreFolder:
             ) from error
 
     def provision(self, make: Callable[[], None]) -> None:
-        """Run `make` if the folder is new or was never finished; then it is finished.
+        """Run `make` if the folder is new or was never finished; then it is finished. An earlier format is migrated.
 
-        Raises DataLoss when the marker of a folder with data is gone, FailedPrecondition for an unknown format."""
+        Raises DataLoss when anything of a folder with data is gone, FailedPrecondition for a later release's."""
         discard_temporary(self._format)
         discard_temporary(self._unfinished)
         if self._format.exists():
-            self._check_format()
+            self._open_finished()
             return
         if self._unfinished.exists():
             # Nothing was ever acknowledged from an unfinished folder.
             shutil.rmtree(self.database, ignore_errors=True)
-        elif self.database.exists() or self.keyring.exists():
-            raise DataLoss(
-                f"the store in {self.path} has data but no file named format: restore it from a backup, "
-                "or remove the folder to start anew"
-            )
-        replace(self._unfinished, _MARK, self._disk)
+        elif any(self.path.glob("examples*")) or self.keyring.exists():
+            raise DataLoss(f"the store in {self.path} has data but no file named format: {_REMEDY}")
+        replace(self._unfinished, self._mark(), self._disk)
         make()
-        replace(self._format, _MARK, self._disk)
+        replace(self._format, self._mark(), self._disk)
         self._unfinished.unlink()
 
     def release(self) -> None:
@@ -75,17 +102,23 @@ class StoreFolder:
             os.close(self._lock)
             self._lock = -1
 
-    def _check_format(self) -> None:
+    def _open_finished(self) -> None:
         self._unfinished.unlink(missing_ok=True)
-        mark = self._format.read_bytes()
-        if mark != _MARK:
-            raise FailedPrecondition(
-                f"the store in {self.path} says {mark[:80]!r} and this release reads format {FORMAT}: "
-                "run the release that wrote it",
-                reason="STORE_FORMAT",
-            )
-        if not (self.database / "CURRENT").exists() or not self.keyring.exists():
-            raise DataLoss(
-                f"the store in {self.path} has lost its database or its keyring: restore it from a backup, "
-                "or remove the folder to start anew"
-            )
+        refuse_newer(self.path, self._known)
+        found = format_of(self.path)
+        current = self.path / database_name(found)
+        for needed in (current / "CURRENT", self.keyring):
+            if not needed.exists():
+                raise DataLoss(f"the store in {self.path} has lost {needed.relative_to(self.path)}: {_REMEDY}")
+        for other in self.path.glob("examples*"):
+            if other != current:
+                # The new one of a migration that did not get as far as the mark, or the old one of one that did.
+                shutil.rmtree(other)
+        if found < self._known:
+            convert(current, self.database, self._steps[found - 1 :])
+            self._disk.sync_folder(self.path)
+            replace(self._format, self._mark(), self._disk)
+            shutil.rmtree(current)
+
+    def _mark(self) -> bytes:
+        return f"insitu example store, format {self._known}\n".encode()
