@@ -121,9 +121,11 @@ class CollectionClient:
 
 def configure(connection: Connection, options: CollectionOptions) -> None:
     """Create the collection or change the options that are set. Raises InvalidArgument naming the option."""
-    connection.call(
-        CONFIGURE, wire.ConfigureCollectionRequest(collection=options.name, options=options_to_wire(options))
-    )
+    connection.call(CONFIGURE, configure_request(options))
+
+
+def configure_request(options: CollectionOptions) -> wire.ConfigureCollectionRequest:
+    return wire.ConfigureCollectionRequest(collection=options.name, options=options_to_wire(options))
 
 
 def options_to_wire(options: CollectionOptions) -> wire.CollectionOptions:

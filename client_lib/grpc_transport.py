@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import grpc
 
-from client_lib.errors import Cancelled, InsituError, Unavailable, from_status
-from client_lib.reaching import check_path, why_unreachable
+from client_lib.errors import InsituError, Unavailable, from_status
+from client_lib.reaching import check_path, shut, why_unreachable
 from client_lib.transport import MAX_MESSAGE_BYTES, Method, Request, Response
 
-_OPTIONS = (
+OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A local daemon is back within a second of a restart; the default backoff grows to two minutes.
@@ -45,9 +45,8 @@ class GrpcTransport:
 
     def __init__(self, socket: Path) -> None:
         """Raises InvalidArgument for a path that no socket can have."""
-        check_path(socket)
+        self._channel = grpc.insecure_channel(target_of(socket), options=OPTIONS)
         self._socket = socket
-        self._channel = grpc.insecure_channel(f"unix:{quote(str(socket))}", options=_OPTIONS)
         self._callables: dict[str, Any] = {}
         self._closed = False
 
@@ -55,14 +54,14 @@ class GrpcTransport:
         """See Transport.call."""
         try:
             # Unlike a future, this needs no other thread.
-            response: Response = self._callable(method)(request, timeout=timeout_s, metadata=_metadata(session))
+            response: Response = self._callable(method)(request, timeout=timeout_s, metadata=metadata_of(session))
         except grpc.RpcError as error:
             # gRPC's own error says nothing more, in forty lines.
             raise self._translate(error) from None
         except ValueError:
             if not self._closed:
                 raise
-            raise _shut() from None
+            raise shut() from None
         return response
 
     def start(
@@ -70,11 +69,11 @@ class GrpcTransport:
     ) -> "GrpcPendingCall[Response]":
         """See Transport.start."""
         try:
-            future = self._callable(method).future(request, timeout=timeout_s, metadata=_metadata(session))
+            future = self._callable(method).future(request, timeout=timeout_s, metadata=metadata_of(session))
         except ValueError:
             if not self._closed:
                 raise
-            raise _shut() from None
+            raise shut() from None
         return GrpcPendingCall(future, self._translate)
 
     def close(self) -> None:
@@ -94,25 +93,32 @@ class GrpcTransport:
         return found
 
     def _translate(self, error: Any) -> InsituError:
-        status = str(error.code().name)
-        trailing = dict(error.trailing_metadata() or ())
-        reason = trailing.get("insitu-reason")
-        if status == "UNAVAILABLE" and reason is None:
-            absent = why_unreachable(self._socket)
-            if absent is not None:
-                return absent
-        if status == "CANCELLED" and reason is None:
-            if self._closed:
-                return _shut()
-            # Nothing here cancels a call: it came when the daemon had begun to shut down.
-            return Unavailable("the daemon is shutting down; try again", reason="SHUTTING_DOWN")
-        field, detail = trailing.get("insitu-field"), trailing.get("insitu-detail")
-        return from_status(status, error.details() or status, reason=reason, field=field, detail=detail)
+        return translate(error, self._socket, closed=self._closed)
 
 
-def _metadata(session: str) -> tuple[tuple[str, str], ...]:
+def target_of(socket: Path) -> str:
+    """The socket as gRPC names it. Raises InvalidArgument for a path that no socket can have."""
+    check_path(socket)
+    return f"unix:{quote(str(socket))}"
+
+
+def translate(error: Any, socket: Path, *, closed: bool) -> InsituError:
+    """What a `grpc.RpcError` of this connection means. `closed`: the app has closed it."""
+    status = str(error.code().name)
+    trailing = dict(error.trailing_metadata() or ())
+    reason = trailing.get("insitu-reason")
+    if status == "UNAVAILABLE" and reason is None:
+        absent = why_unreachable(socket)
+        if absent is not None:
+            return absent
+    if status == "CANCELLED" and reason is None:
+        if closed:
+            return shut()
+        # Nothing here cancels a call: it came when the daemon had begun to shut down.
+        return Unavailable("the daemon is shutting down; try again", reason="SHUTTING_DOWN")
+    field, detail = trailing.get("insitu-field"), trailing.get("insitu-detail")
+    return from_status(status, error.details() or status, reason=reason, field=field, detail=detail)
+
+
+def metadata_of(session: str) -> tuple[tuple[str, str], ...]:
     return (("insitu-session", session),) if session else ()
-
-
-def _shut() -> Cancelled:
-    return Cancelled("the connection to the daemon is closed; connect again")

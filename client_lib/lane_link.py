@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from client_lib.errors import (
-    Cancelled,
     DeadlineExceeded,
     InsituError,
     Internal,
@@ -81,13 +80,9 @@ class LaneLink:
 
     def send(self, method: int, session: bytes, request: bytes, timeout_s: float) -> Waiting:
         """Send a call. Raises NotSent, ResourceExhausted for a message over the limit, DeadlineExceeded."""
-        if len(request) > MAX_MESSAGE_BYTES or len(session) > LONGEST_SESSION_BYTES:
-            raise ResourceExhausted(
-                f"the request has {len(request)} bytes and {MAX_MESSAGE_BYTES} is the most: send less at a time",
-                reason="MESSAGE_TOO_LARGE",
-            )
+        check_size(session, request)
         give_up_s = time.monotonic() + timeout_s
-        deadline_ms = max(1, min(int(timeout_s * 1000), LONGEST_DEADLINE_MS))
+        deadline_ms = milliseconds(timeout_s)
         with self._sending:
             if self._why is not None:
                 raise NotSent
@@ -146,7 +141,7 @@ class LaneLink:
                 self._break(Unavailable("the daemon stopped reading in the middle of a call; try again"))
                 return True
             except OSError as error:
-                self._break(_lost(error))
+                self._break(lost(error))
                 return len(left) < len(frame)
         return True
 
@@ -176,7 +171,7 @@ class LaneLink:
         except BlockingIOError:
             return False
         except (OSError, FramingError) as error:
-            self._break(_lost(error))
+            self._break(lost(error))
             return False
         except BaseException:
             # An interrupt: what was read may be lost, and with it the place in the stream.
@@ -197,7 +192,7 @@ class LaneLink:
     def _give_up(self, waiting: Waiting) -> None:
         if self._waiting.pop(waiting.call, None) is None:
             return  # answered, or failed, at this moment
-        waiting.error = DeadlineExceeded("the daemon did not answer in the time allowed; allow more, or try again")
+        waiting.error = timed_out()
         with self._sending, suppress(DeadlineExceeded):
             if self._why is None:
                 self._send(cancel_frame(waiting.call), time.monotonic())
@@ -218,20 +213,37 @@ class LaneLink:
                 waiting.wake.set()
 
 
-def shut() -> Cancelled:
-    """What calls raise on a connection that the app closed."""
-    return Cancelled("the connection to the daemon is closed; connect again")
+def check_size(session: bytes, request: bytes) -> None:
+    """Raises ResourceExhausted for what no frame takes."""
+    if len(request) > MAX_MESSAGE_BYTES or len(session) > LONGEST_SESSION_BYTES:
+        raise ResourceExhausted(
+            f"the request has {len(request)} bytes and {MAX_MESSAGE_BYTES} is the most: send less at a time",
+            reason="MESSAGE_TOO_LARGE",
+        )
+
+
+def milliseconds(timeout_s: float) -> int:
+    """A timeout as a call's frame has it."""
+    return max(1, min(int(timeout_s * 1000), LONGEST_DEADLINE_MS))
+
+
+def timed_out() -> DeadlineExceeded:
+    return DeadlineExceeded("the daemon did not answer in the time allowed; allow more, or try again")
 
 
 def _settle(waiting: Waiting, frame: Frame) -> None:
-    if not frame.whole:
-        waiting.error = Internal(f"the answer has {frame.size_bytes} bytes, more than the protocol allows: update both")
-    elif frame.kind == Kind.ANSWER:
+    waiting.error = error_in(frame)
+    if waiting.error is None:
         waiting.answer = frame.body
-    else:
-        waiting.error = error_of(frame.body)
     if waiting.wake is not None:
         waiting.wake.set()
+
+
+def error_in(frame: Frame) -> InsituError | None:
+    """What an answer of the daemon tells instead of a response."""
+    if not frame.whole:
+        return Internal(f"the answer has {frame.size_bytes} bytes, more than the protocol allows: update both")
+    return None if frame.kind == Kind.ANSWER else error_of(frame.body)
 
 
 def error_of(body: bytes) -> InsituError:
@@ -242,5 +254,6 @@ def error_of(body: bytes) -> InsituError:
     )
 
 
-def _lost(error: Exception) -> Unavailable:
+def lost(error: Exception) -> Unavailable:
+    """What became of calls under way on a connection that broke."""
     return Unavailable(f"the connection to the daemon was lost ({error}); try again")

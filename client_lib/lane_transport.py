@@ -12,8 +12,8 @@ from typing import Generic
 
 from client_lib.errors import InsituError, Unavailable
 from client_lib.lane_framing import MAGIC
-from client_lib.lane_link import LaneLink, NotSent, Waiting, shut
-from client_lib.reaching import check_path, refusal
+from client_lib.lane_link import LaneLink, NotSent, Waiting
+from client_lib.reaching import check_path, refusal, shut
 from client_lib.transport import Method, Request, Response
 
 _CONNECT_TIMEOUT_S = 5.0

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Literal
 
 from client_lib import collection
+from client_lib.app import App
 from client_lib.artifacts import ArtifactUploader
 from client_lib.collection import CollectionClient
 from client_lib.connection import Connection
-from client_lib.credentials import CredentialsFile
 from client_lib.errors import InsituError, InvalidArgument
 from client_lib.handshake import close_session, open_session
 from client_lib.locations import find_socket
@@ -23,7 +23,7 @@ from client_lib.transport import Transport
 logger = logging.getLogger("client_lib")
 
 TransportName = Literal["auto", "lane", "grpc"]
-_DRAIN_TIMEOUT_S = 20.0
+DRAIN_TIMEOUT_S = 20.0
 
 
 class Learning:
@@ -51,21 +51,15 @@ class Learning:
         `socket` is found by itself unless given (INSITU_SOCKET, INSITU_HOME, the OS user's own). `assets` is the folder
         of `asset:` plans. Raises DaemonNotRunning, NotApproved, CredentialsError, Unauthenticated, InvalidArgument.
         """
-        keys = CredentialsFile(credentials)
-        held = keys.read()
-        if held.package != package:
-            raise InvalidArgument(
-                f"{keys.path} belongs to {held.package}, not to {package}; give that app's own file", field="package"
-            )
+        app = App.find(package, credentials, assets)
         carrier = _open_transport(transport, find_socket(socket))
-        connection = Connection(carrier, lambda: open_session(keys))
+        connection = Connection(carrier, lambda: open_session(app.keys))
         try:
             connection.open()
         except BaseException:
             carrier.close()
             raise
-        folder = assets if assets is not None else held.assets
-        return cls(connection, keys.path.parent / Path(folder).expanduser() if folder is not None else None)
+        return cls(connection, app.assets)
 
     def get_collection_client(self, options: CollectionOptions | str) -> CollectionClient:
         """A collection. With options, create it or change those that are set; with a name alone, use it as it is.
@@ -90,7 +84,7 @@ class Learning:
         if self._closed:
             return
         self._closed = True
-        self._sender.close(_DRAIN_TIMEOUT_S)
+        self._sender.close(DRAIN_TIMEOUT_S)
         session = self._connection.session
         try:
             if session:

@@ -1,0 +1,111 @@
+"""Collections, awaited."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+
+from client_lib.aio.connection import Connection
+from client_lib.aio.tasks import Sender, Task, gather, settle
+from client_lib.batching import BATCHES_AHEAD, Batcher
+from client_lib.collection import ADD, CLEAR, STATS, CollectionStats
+from client_lib.encoding import Features
+from client_lib.retry import RetryPolicy
+from client_lib.serializing import add_request, serialize
+from insitu.v1 import collection_pb2 as wire
+
+
+class CollectionClient:
+    """One collection of this app."""
+
+    def __init__(self, connection: Connection, sender: Sender, name: str) -> None:
+        self.name = name
+        self._connection = connection
+        self._sender = sender
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def add(self, example: Features, account: str | None = None) -> Task:
+        """Store one example with the context of this moment. Returns at once; awaiting the task is optional.
+
+        Raises InvalidArgument naming the feature that cannot be encoded, ResourceExhausted (BACKLOG) where thousands
+        wait already. The task raises PermissionDenied (no consent), NotFound (never configured), ResourceExhausted
+        (quota, disk), Unavailable.
+        """
+        return gather([self._send([serialize(example)], account)])
+
+    def add_many(self, examples: Iterable[Features] | AsyncIterable[Features], account: str | None = None) -> Task:
+        """Store many examples, of an iterable or an asynchronous one, which is read no faster than they are sent.
+
+        They go in batches of up to 1000 examples or 1 MiB, each all or none and each stored once however often it has
+        to be sent. The task's result is the number of examples stored; after a failure `task.stored` tells how many
+        were. What reading raises, the task raises; the examples before it are stored. Cancelling it stops the reading.
+        """
+        task = Task()
+        reading = asyncio.get_running_loop().create_task(self._read(examples, account, task))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
+        task.add_done_callback(lambda _: reading.cancel())
+        return task
+
+    async def stats(self) -> CollectionStats:
+        """Counts that include what was added before, and of an `add_many` under way what it has read.
+
+        Raises NotFound: it was never configured.
+        """
+        await self._sender.flush()
+        request = wire.CollectionStatsRequest(collection=self.name)
+        return CollectionStats.from_wire(await self._connection.run(self._connection.calls.call(STATS, request)))
+
+    async def clear(self, account: str | None = None) -> int:
+        """Delete all examples, or one account's, those still on their way included. They are unreadable on return.
+
+        Returns how many were deleted. Raises NotFound where the collection was never configured.
+        """
+        await self._sender.flush()
+        request = wire.ClearRequest(collection=self.name, account=account or "")
+        return (await self._connection.run(self._connection.calls.call(CLEAR, request))).count
+
+    async def _read(
+        self, examples: Iterable[Features] | AsyncIterable[Features], account: str | None, task: Task
+    ) -> None:
+        """Send all, and settle the task."""
+        sent: list[asyncio.Future[int]] = []
+        batcher = Batcher()
+        failure: BaseException | None = None
+        try:
+            async for features in _each(examples):
+                full = batcher.add(serialize(features))
+                if full:
+                    sent.append(self._send(full, account))
+                    if len(sent) < BATCHES_AHEAD:
+                        await asyncio.sleep(0)
+                    else:
+                        await asyncio.wait([sent[-BATCHES_AHEAD]])
+        except Exception as error:  # noqa: BLE001 - whoever awaits the task gets it
+            failure = error
+        rest = batcher.rest()
+        if rest:
+            sent.append(self._send(rest, account))
+        stored = gather(sent)
+        await asyncio.wait([stored])
+        task.stored = stored.stored
+        if not task.done():
+            settle(task, failure or stored.exception())
+
+    def _send(self, examples: list[bytes], account: str | None) -> "asyncio.Future[int]":
+        count = len(examples)
+        request = add_request(self.name, examples, os.urandom(16), account or "")
+
+        async def send(policy: RetryPolicy) -> int:
+            await self._connection.run(self._connection.calls.call(ADD, request, policy=policy))
+            return count
+
+        return self._sender.submit(send)
+
+
+async def _each(examples: Iterable[Features] | AsyncIterable[Features]) -> AsyncIterator[Features]:
+    if isinstance(examples, AsyncIterable):
+        async for one in examples:
+            yield one
+    else:
+        for one in examples:
+            yield one

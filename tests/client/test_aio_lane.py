@@ -1,0 +1,190 @@
+"""The framed lane on an event loop: many calls on one connection, and how each of them ends."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client_lib import Cancelled, DaemonNotRunning, DeadlineExceeded, NotFound, ResourceExhausted, Unavailable
+from client_lib.aio.lane_transport import LaneTransport
+from client_lib.collection import STATS
+from client_lib.lane_framing import HEADER
+from insitu.v1.collection_pb2 import AddRequest, CollectionStats, CollectionStatsRequest
+from tests.client.devices import short_home
+from tests.client.frame_server import FrameServer, serving
+
+Scene = Callable[[FrameServer, LaneTransport], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with short_home() as home:
+        yield home
+
+
+def play(folder: Path, scene: Scene) -> None:
+    async def main() -> None:
+        async with serving(folder) as server:
+            transport = LaneTransport(server.path)
+            try:
+                await scene(server, transport)
+            finally:
+                await transport.close()
+
+    asyncio.run(main())
+
+
+def stats(transport: LaneTransport, name: str = "", timeout_s: float = 10.0) -> "asyncio.Task[CollectionStats]":
+    request = CollectionStatsRequest(collection=name)
+    return asyncio.get_running_loop().create_task(
+        transport.call(STATS, request, session="session", timeout_s=timeout_s)
+    )
+
+
+def test_answers_may_come_in_any_order(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        tasks = [stats(transport, str(i)) for i in range(100)]
+        frames = [await server.call() for _ in tasks]
+        for i, frame in reversed(list(enumerate(frames))):
+            assert frame.body[: frame.session_size] == b"session"
+            assert CollectionStatsRequest.FromString(frame.body[frame.session_size :]).collection == str(i)
+            server.answer(frame, CollectionStats(examples=i))
+        assert [(await task).examples for task in tasks] == list(range(100))
+        assert server.connections == 1
+
+    play(folder, scene)
+
+
+def test_who_is_cancelled_tells_the_daemon(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        given_up, kept = stats(transport), stats(transport)
+        first, second = await server.call(), await server.call()
+        given_up.cancel()
+        assert await server.cancelled() == first.call
+        server.answer(first, CollectionStats(examples=1))  # it was too late to stop it
+        server.answer(second, CollectionStats(examples=2))
+        assert (await kept).examples == 2
+        assert given_up.cancelled()
+
+    play(folder, scene)
+
+
+def test_who_waited_long_enough_tells_the_daemon(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        task = stats(transport, timeout_s=0.05)
+        frame = await server.call()
+        assert 0 < frame.deadline_ms <= 50
+        assert await server.cancelled() == frame.call
+        with pytest.raises(DeadlineExceeded):
+            await task
+
+    play(folder, scene)
+
+
+def test_errors_are_those_that_the_daemon_names(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        task = stats(transport)
+        server.refuse(await server.call(), "NOT_FOUND", reason="NO_SUCH_VERSION", detail="3")
+        with pytest.raises(NotFound) as caught:
+            await task
+        assert (caught.value.reason, caught.value.detail) == ("NO_SUCH_VERSION", "3")
+
+    play(folder, scene)
+
+
+def test_a_connection_that_breaks_fails_what_is_under_way_and_the_next_call_makes_another(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        tasks = [stats(transport) for _ in range(3)]
+        for _ in tasks:
+            await server.call()
+        server.cut()
+        for task in tasks:
+            with pytest.raises(Unavailable):
+                await task
+        again = stats(transport)
+        server.answer(await server.call(), CollectionStats(examples=7))
+        assert (await again).examples == 7
+        assert server.connections == 2
+
+    play(folder, scene)
+
+
+def test_a_daemon_that_went_away_unnoticed_is_called_again(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        first = stats(transport)
+        server.answer(await server.call(), CollectionStats())
+        await first
+        link = transport._link
+        assert link is not None
+        link._transport.get_extra_info("socket").shutdown(2)  # before the event loop hears of it
+        again = stats(transport)
+        server.answer(await server.call(), CollectionStats(examples=1))
+        assert (await again).examples == 1
+
+    play(folder, scene)
+
+
+def test_without_a_daemon_a_call_fails_at_once(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        await server.stop()
+        with pytest.raises(DaemonNotRunning, match="insitu daemon run"):
+            await stats(transport)
+        await server.start()
+        task = stats(transport)
+        server.answer(await server.call(), CollectionStats())
+        await task
+
+    play(folder, scene)
+
+
+def test_closing_ends_what_is_under_way(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        task = stats(transport)
+        await server.call()
+        await transport.close()
+        for ended in (task, stats(transport)):
+            with pytest.raises(Cancelled):
+                await ended
+
+    play(folder, scene)
+
+
+def test_what_no_frame_takes_is_not_sent(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        request = CollectionStatsRequest(collection="x" * (1 << 24))
+        with pytest.raises(ResourceExhausted) as caught:
+            await transport.call(STATS, request, session="", timeout_s=5)
+        assert caught.value.reason == "MESSAGE_TOO_LARGE"
+        assert server.frames.empty()
+
+    play(folder, scene)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request", HEADER.pack(3, 9, 0, 0, 1, 0)])
+def test_a_daemon_that_speaks_something_else_is_unavailable(folder: Path, answer: bytes) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        task = stats(transport)
+        await server.call()
+        server.send(answer)
+        with pytest.raises(Unavailable):
+            await task
+
+    play(folder, scene)
+
+
+def test_calls_wait_while_the_daemon_does_not_read_and_keep_their_order(folder: Path) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        big = AddRequest(idempotency_key=b"x" * (1 << 20))
+        sent = [
+            asyncio.get_running_loop().create_task(transport.call(STATS, big, session=str(i), timeout_s=10))  # type: ignore[arg-type]
+            for i in range(12)
+        ]
+        for i in range(12):
+            frame = await server.call()
+            assert frame.body[: frame.session_size] == str(i).encode()
+            server.answer(frame, CollectionStats())
+        await asyncio.gather(*sent)
+
+    play(folder, scene)
