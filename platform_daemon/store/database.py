@@ -162,7 +162,10 @@ class Database:
         """What was written before survives a power cut when this returns. Holds up no write.
 
         Raises ResourceExhausted or Unavailable when the disk refuses. The handle then takes no more writes, since the
-        system may forget what it could not write, and report it no second time: reopen first."""
+        system may forget what it could not write, and tells of it once: it has to be reopened. So what a failed handle
+        still has is not taken for durable."""
+        if self.failure is not None:
+            raise self.refused() from self.failure
         # A log that goes meanwhile has been copied into tables, which LevelDB syncs before it removes the log.
         logs = {entry.name for entry in os.scandir(self._path) if entry.name.endswith(".log")}
         try:

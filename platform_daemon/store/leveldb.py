@@ -9,6 +9,7 @@
     erasing.py     clearing, evicting, sweeping                      (journal: erasures survive a crash half way)
     rekeying.py    shortening, narrowing                             (features)
     renewal.py     another handle after a failed write
+    group_sync.py  surviving a power cut, many writers at a time
 
 Here is the order of things: each call passes the database's gate, so that closing can wait for it, then takes the
 lock of its enclave, so that one tenant's erasure holds up no other. Locks nest in that order, and the keyring's own
@@ -19,6 +20,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,6 +33,7 @@ from platform_daemon.store.collection import Collection, Room
 from platform_daemon.store.counts import Tally
 from platform_daemon.store.database import Database
 from platform_daemon.store.folder import StoreFolder
+from platform_daemon.store.group_sync import GroupSync
 from platform_daemon.store.journal import Clear, Erasure, Journal, Narrow, Remove, Shorten
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
@@ -59,6 +62,7 @@ class LevelDBStore:
         self._clock = clock
         self._room = Room(database, keyring, random)
         self._renewal = Renewal(database, folder.path, disk, clock, self._recover)
+        self._syncs = GroupSync(self._sync)
         self._journal = Journal(database)
         self._registry = threading.Lock()
         self._locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
@@ -116,6 +120,9 @@ class LevelDBStore:
                 self._finish(place.enclave)
             return add(self._collection(place.enclave, place.collection), batch, self._clock.now_ms())
 
+    def sync(self) -> "Future[None]":
+        return self._syncs.join()
+
     def scan(self, scan: Scan) -> Iterator[StoredExample]:
         place = scan.place
         with self._hold(place.enclave):
@@ -166,9 +173,17 @@ class LevelDBStore:
         return Swept(examples, keys)
 
     def close(self) -> None:
+        self._syncs.close()
         self._database.close()
         self.keyring.close()
         self._folder.release()
+
+    def _sync(self) -> None:
+        """A handle that failed may be one whose sync did: what the system gave up to write is in its memory only, and
+        to sync again would seem to succeed. Opening again writes it anew."""
+        self._renew()
+        with self._database:
+            self._database.sync()
 
     def _renew(self) -> None:
         """Outside the gate. Where it does not succeed reads may go on, and writes will be refused."""

@@ -6,6 +6,7 @@ Tests compare with it; apps' own tests may run on it. It seals nothing and keeps
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -68,6 +69,14 @@ class MemoryStore:
                 for entry in collection.living(now_ms)[: -batch.retention.max_examples]:
                     collection.entries.remove(entry)
             return added
+
+    def sync(self) -> Future[None]:
+        """There is no power cut that memory survives; it keeps the form."""
+        with self._lock:
+            self._check_open()
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
 
     def scan(self, scan: Scan) -> Iterator[StoredExample]:
         with self._lock:

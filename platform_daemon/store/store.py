@@ -7,6 +7,7 @@ All methods block: call them from a thread. All are safe to call from several th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -135,12 +136,17 @@ class Store(Protocol):
     """The example database of one device.
 
     Raises (platform_daemon.errors): ResourceExhausted when the disk is full, DataLoss when what is stored fails
-    authentication, Unavailable once closed.
+    authentication, Unavailable when the disk fails, and once closed. A full or failing disk is forgotten by itself.
     """
 
     def add(self, batch: Batch) -> Added:
         """Store a batch. When it returns, the examples survive a killed process. An empty one stores and evicts
         nothing."""
+        ...
+
+    def sync(self) -> "Future[None]":
+        """Done when all that had been added before this call survives a power cut. Calls at the same time share one
+        wait for the disk, and adding goes on meanwhile. Fails as a Store does."""
         ...
 
     def scan(self, scan: Scan) -> Iterator[StoredExample]:

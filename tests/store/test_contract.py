@@ -339,6 +339,15 @@ def test_other_options_must_be_sensible() -> None:
         ContextPart("power", b"", ttl_ms=0)
 
 
+def test_what_was_added_can_be_made_durable(store: Store) -> None:
+    store.sync().result()
+    add(store, b"a")
+    add(store, b"b", place=FOREIGN)
+    for joined in [store.sync() for _ in range(3)]:
+        joined.result()
+    assert values(store) == [b"a"]
+
+
 def test_a_closed_store_says_so(store: Store) -> None:
     add(store, *[b"x"] * 10)
     scan = store.scan(Scan(WORDS))
@@ -349,6 +358,8 @@ def test_a_closed_store_says_so(store: Store) -> None:
         add(store, b"a")
     with pytest.raises(Unavailable):
         store.stats(WORDS)
+    with pytest.raises(Unavailable):
+        store.sync()
     with pytest.raises(Unavailable):
         list(scan)
 

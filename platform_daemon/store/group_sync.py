@@ -1,0 +1,60 @@
+"""One sync for many writers: those who ask while one is under way share the next.
+
+The thread is started by the first to ask, so that a device without durable collections has none.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from platform_daemon.errors import Unavailable
+
+
+class GroupSync:
+    """`sync` makes durable what was written before it began. It runs on one thread, one at a time."""
+
+    def __init__(self, sync: Callable[[], None]) -> None:
+        self._sync = sync
+        self._changed = threading.Condition()
+        self._next: Future[None] | None = None
+        self._thread: threading.Thread | None = None
+        self._open = True
+
+    def join(self) -> Future[None]:
+        """Done, or failed, with the first sync that begins after this call. Cancelling it has no effect."""
+        with self._changed:
+            if not self._open:
+                raise Unavailable("the example store is closed: repeat when the daemon is back", reason="STORE_CLOSED")
+            if self._next is None:
+                self._next = Future()
+                # Others wait for it too, so nobody may cancel it.
+                self._next.set_running_or_notify_cancel()
+                self._changed.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="example sync", daemon=True)
+                self._thread.start()
+            return self._next
+
+    def close(self) -> None:
+        """Once the last that was asked for is done. Repeatable."""
+        with self._changed:
+            self._open = False
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (joined := self._wait()) is not None:
+            try:
+                self._sync()
+            except Exception as error:  # noqa: BLE001 - it belongs to those who asked
+                joined.set_exception(error)
+            else:
+                joined.set_result(None)
+
+    def _wait(self) -> Future[None] | None:
+        """The next to be served; None once closed and done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._next is not None or not self._open)
+            joined, self._next = self._next, None
+            return joined
