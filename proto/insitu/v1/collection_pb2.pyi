@@ -12,14 +12,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CollectionOptions(_message.Message):
-    __slots__ = ("time_to_live", "context", "max_examples")
+    __slots__ = ("time_to_live", "context", "max_examples", "durable")
     TIME_TO_LIVE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     MAX_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_FIELD_NUMBER: _ClassVar[int]
     time_to_live: _duration_pb2.Duration
     context: ContextOptions
     max_examples: int
-    def __init__(self, time_to_live: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., context: _Optional[_Union[ContextOptions, _Mapping]] = ..., max_examples: _Optional[int] = ...) -> None: ...
+    durable: bool
+    def __init__(self, time_to_live: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., context: _Optional[_Union[ContextOptions, _Mapping]] = ..., max_examples: _Optional[int] = ..., durable: bool = ...) -> None: ...
 
 class ContextOptions(_message.Message):
     __slots__ = ("wishes",)
@@ -76,20 +78,36 @@ class CollectionStatsRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ...) -> None: ...
 
 class CollectionStats(_message.Message):
-    __slots__ = ("collection", "examples", "size_bytes", "oldest_ms", "newest_ms", "next_expiry_ms")
+    __slots__ = ("collection", "examples", "size_bytes", "oldest_ms", "newest_ms", "next_expiry_ms", "durable", "lost_examples")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     OLDEST_MS_FIELD_NUMBER: _ClassVar[int]
     NEWEST_MS_FIELD_NUMBER: _ClassVar[int]
     NEXT_EXPIRY_MS_FIELD_NUMBER: _ClassVar[int]
+    DURABLE_FIELD_NUMBER: _ClassVar[int]
+    LOST_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     collection: str
     examples: int
     size_bytes: int
     oldest_ms: int
     newest_ms: int
     next_expiry_ms: int
-    def __init__(self, collection: _Optional[str] = ..., examples: _Optional[int] = ..., size_bytes: _Optional[int] = ..., oldest_ms: _Optional[int] = ..., newest_ms: _Optional[int] = ..., next_expiry_ms: _Optional[int] = ...) -> None: ...
+    durable: bool
+    lost_examples: int
+    def __init__(self, collection: _Optional[str] = ..., examples: _Optional[int] = ..., size_bytes: _Optional[int] = ..., oldest_ms: _Optional[int] = ..., newest_ms: _Optional[int] = ..., next_expiry_ms: _Optional[int] = ..., durable: bool = ..., lost_examples: _Optional[int] = ...) -> None: ...
+
+class StorageUsage(_message.Message):
+    __slots__ = ("examples", "max_examples", "size_bytes", "max_bytes")
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    MAX_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    examples: int
+    max_examples: int
+    size_bytes: int
+    max_bytes: int
+    def __init__(self, examples: _Optional[int] = ..., max_examples: _Optional[int] = ..., size_bytes: _Optional[int] = ..., max_bytes: _Optional[int] = ...) -> None: ...
 
 class ClearRequest(_message.Message):
     __slots__ = ("collection", "account")
@@ -110,7 +128,9 @@ class ListCollectionsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListCollectionsResponse(_message.Message):
-    __slots__ = ("collections",)
+    __slots__ = ("collections", "usage")
     COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     collections: _containers.RepeatedCompositeFieldContainer[CollectionStats]
-    def __init__(self, collections: _Optional[_Iterable[_Union[CollectionStats, _Mapping]]] = ...) -> None: ...
+    usage: StorageUsage
+    def __init__(self, collections: _Optional[_Iterable[_Union[CollectionStats, _Mapping]]] = ..., usage: _Optional[_Union[StorageUsage, _Mapping]] = ...) -> None: ...

@@ -27,7 +27,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DaemonStatus(_message.Message):
-    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file", "context_failures")
+    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file", "lost_examples", "context_failures")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_MS_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,7 @@ class DaemonStatus(_message.Message):
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     CONFIGURATION_FILE_FIELD_NUMBER: _ClassVar[int]
+    LOST_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FAILURES_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
@@ -55,8 +56,9 @@ class DaemonStatus(_message.Message):
     examples: int
     predictions: int
     configuration_file: str
+    lost_examples: int
     context_failures: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ..., context_failures: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ..., lost_examples: _Optional[int] = ..., context_failures: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetMetricsRequest(_message.Message):
     __slots__ = ()
@@ -215,12 +217,14 @@ class ShowDataResponse(_message.Message):
     def __init__(self, apps: _Optional[_Iterable[_Union[AppData, _Mapping]]] = ...) -> None: ...
 
 class AppData(_message.Message):
-    __slots__ = ("package", "collections")
+    __slots__ = ("package", "collections", "usage")
     PACKAGE_FIELD_NUMBER: _ClassVar[int]
     COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     package: str
     collections: _containers.RepeatedCompositeFieldContainer[_collection_pb2.CollectionStats]
-    def __init__(self, package: _Optional[str] = ..., collections: _Optional[_Iterable[_Union[_collection_pb2.CollectionStats, _Mapping]]] = ...) -> None: ...
+    usage: _collection_pb2.StorageUsage
+    def __init__(self, package: _Optional[str] = ..., collections: _Optional[_Iterable[_Union[_collection_pb2.CollectionStats, _Mapping]]] = ..., usage: _Optional[_Union[_collection_pb2.StorageUsage, _Mapping]] = ...) -> None: ...
 
 class ClearDataRequest(_message.Message):
     __slots__ = ("package", "collection", "account")
