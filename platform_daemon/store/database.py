@@ -28,6 +28,7 @@ import plyvel
 from platform_daemon.errors import DaemonError, DataLoss, Unavailable
 from platform_daemon.store.atomic_file import Disk, LocalDisk
 from platform_daemon.store.disk_errors import number_in, refusal
+from platform_daemon.store.records import RecordSnapshot
 
 _WRITE_BUFFER_BYTES = 8 << 20
 """Twice as much makes writing hardly faster, and a sweep of a large store twice as slow."""
@@ -135,6 +136,10 @@ class Database:
     def keys(self, start: bytes, stop: bytes) -> Iterator[bytes]:
         keys: Iterator[bytes] = self._db.iterator(start=start, stop=stop, include_value=False, verify_checksums=True)
         return keys
+
+    def snapshot(self) -> RecordSnapshot:
+        """All records as they are now, to be read outside the gate too."""
+        return RecordSnapshot(self, self._db.snapshot())
 
     def batch(self, *, sync: bool = False) -> WriteBatch:
         """With `sync`, what it writes survives a power cut and not just a killed process."""

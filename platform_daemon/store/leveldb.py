@@ -21,7 +21,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from platform_daemon.store.group_sync import GroupSync
 from platform_daemon.store.journal import Clear, Erasure, Journal, Narrow, Remove, Shorten
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
+from platform_daemon.store.records import RecordSnapshot
 from platform_daemon.store.renewal import Renewal
 from platform_daemon.store.scanning import Scanner
 from platform_daemon.store.scope import RECORDS, Kind, Scope, Selector
@@ -171,6 +172,18 @@ class LevelDBStore:
         self._forget_receipts(now_ms)
         self._room.counts.add(expired=examples)
         return Swept(examples, keys)
+
+    @contextmanager
+    def frozen(self) -> Iterator[RecordSnapshot]:
+        """The records as they are now. Inside, no erasure is half way: what else belongs to this moment, the keyring
+        first, is to be read there, quickly, since writers wait. A key that is destroyed meanwhile has expired."""
+        self._renew()
+        with self._database, ExitStack() as held:
+            with self._registry:
+                enclaves = {enclave for enclave, _ in self._collections} | set(self._locks)
+            for enclave in sorted(enclaves):
+                held.enter_context(self._lock(enclave))
+            yield self._database.snapshot()
 
     def close(self) -> None:
         self._syncs.close()
