@@ -39,6 +39,9 @@ class CollectionStats:
     oldest_ms: int
     newest_ms: int
     next_expiry_ms: int
+    durable: bool = False
+    lost_examples: int = 0
+    """Acknowledged, and not there any more: the disk, or somebody, lost them."""
 
     @classmethod
     def from_wire(cls, message: wire.CollectionStats) -> "CollectionStats":
@@ -49,6 +52,8 @@ class CollectionStats:
             message.oldest_ms,
             message.newest_ms,
             message.next_expiry_ms,
+            message.durable,
+            message.lost_examples,
         )
 
 
@@ -134,6 +139,8 @@ def options_to_wire(options: CollectionOptions) -> wire.CollectionOptions:
         message.time_to_live.FromTimedelta(options.ttl)
     if options.max_examples is not None:
         message.max_examples = options.max_examples
+    if options.durable is not None:
+        message.durable = options.durable
     if options.context is not None:
         message.context.SetInParent()
         for wish in options.context:

@@ -39,6 +39,9 @@ class CollectionOptions:
     """Injected into each example by the daemon, as far as the user granted it."""
     max_examples: int | None = None
     """When full, the oldest examples go first; 0 for no limit."""
+    durable: bool | None = None
+    """Whether what is acknowledged survives a power cut, and not just a killed process. Adding then waits for the
+    disk, once for all that is on its way. False where never set."""
 
 
 @dataclass(frozen=True, slots=True)

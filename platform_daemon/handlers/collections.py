@@ -1,5 +1,6 @@
 """The Collections service (collection.proto)."""
 
+import asyncio
 import re
 
 from google.protobuf.duration_pb2 import Duration
@@ -49,7 +50,13 @@ class CollectionServicer:
         max_examples = options.max_examples if options.HasField("max_examples") else None
         if max_examples is not None and max_examples < 0:
             raise InvalidArgument("must not be negative; 0 means no limit", field="options.max_examples")
-        after = await self._threads.run(enclave, lambda: self._configure(enclave, name, ttl_ms, max_examples, wishes))
+        durable = options.durable if options.HasField("durable") else None
+        after = await self._threads.run(
+            enclave, lambda: self._configure(enclave, name, ttl_ms, max_examples, wishes, durable)
+        )
+        if durable:
+            # What the collection has already, too.
+            await asyncio.wrap_future(self._store.sync())
         return pb.ConfigureCollectionResponse(options=_options(after))
 
     async def add(self, request: pb.AddRequest, context: CallContext) -> pb.AddResponse:
@@ -60,7 +67,10 @@ class CollectionServicer:
             raise InvalidArgument(f"must have at most {LONGEST_KEY_BYTES} bytes", field="idempotency_key")
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
-        added = await self._threads.run(enclave.number, lambda: self._store_with_context(enclave, request))
+        durable, added = await self._threads.run(enclave.number, lambda: self._store_with_context(enclave, request))
+        if durable:
+            # Neither on a thread nor inside the gate: others add meanwhile, and share the wait for the disk.
+            await asyncio.wrap_future(self._store.sync())
         return pb.AddResponse(count=added.count, repeated_request=added.repeated)
 
     async def stats(self, request: pb.CollectionStatsRequest, context: CallContext) -> pb.CollectionStats:
@@ -85,7 +95,13 @@ class CollectionServicer:
         return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats))
 
     def _configure(
-        self, enclave: int, name: str, ttl_ms: int | None, max_examples: int | None, wishes: tuple[Wish, ...] | None
+        self,
+        enclave: int,
+        name: str,
+        ttl_ms: int | None,
+        max_examples: int | None,
+        wishes: tuple[Wish, ...] | None,
+        durable: bool | None,
     ) -> Collection:
         """Shortens what is stored before the options say so: a daemon that is killed in between is asked again, and
         finds the difference. Nothing is stored meanwhile with the options of before."""
@@ -93,9 +109,12 @@ class CollectionServicer:
             before = self._collections.find(enclave, name)
             if before is not None and ttl_ms is not None and ttl_ms < before.ttl_ms:
                 self._store.shorten(before.place, ttl_ms)
-            return self._collections.configure(enclave, name, ttl_ms=ttl_ms, max_examples=max_examples, wishes=wishes)
+            return self._collections.configure(
+                enclave, name, ttl_ms=ttl_ms, max_examples=max_examples, wishes=wishes, durable=durable
+            )
 
-    def _store_with_context(self, enclave: Enclave, request: pb.AddRequest) -> Added:
+    def _store_with_context(self, enclave: Enclave, request: pb.AddRequest) -> tuple[bool, Added]:
+        """Whether it has to be made durable, and what was added."""
         examples = _serialized(request)
         with self._injection.gate(enclave.number):
             # Once more, where nothing can come between: the owner may have decided while the call waited its turn.
@@ -111,7 +130,7 @@ class CollectionServicer:
                 context=self._injection.for_storage(enclave, collection.wishes, request.account),
                 idempotency_key=request.idempotency_key,
             )
-            return self._store.add(batch)
+            return collection.durable, self._store.add(batch)
 
     def _check_consent(self, enclave: Enclave) -> None:
         if not self._permissions.consented(enclave.package):
@@ -158,6 +177,7 @@ def stats_message(collection: Collection, stats: Stats) -> pb.CollectionStats:
         oldest_ms=stats.oldest_ms,
         newest_ms=stats.newest_ms,
         next_expiry_ms=stats.next_expiry_ms,
+        durable=collection.durable,
     )
 
 
@@ -173,7 +193,7 @@ def _serialized(request: pb.AddRequest) -> list[bytes]:
 
 
 def _options(collection: Collection) -> pb.CollectionOptions:
-    options = pb.CollectionOptions(max_examples=collection.max_examples)
+    options = pb.CollectionOptions(max_examples=collection.max_examples, durable=collection.durable)
     options.time_to_live.FromMilliseconds(collection.ttl_ms)
     options.context.SetInParent()
     for wish in collection.wishes:

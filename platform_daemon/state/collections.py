@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS collections (
     ttl_ms INTEGER NOT NULL,
     max_examples INTEGER NOT NULL,
     wishes TEXT NOT NULL,
+    durable INTEGER NOT NULL DEFAULT 0,
     UNIQUE (enclave, name)
 );
 CREATE TABLE IF NOT EXISTS accounts (
@@ -45,6 +46,8 @@ class Collection:
     ttl_ms: int = DEFAULT_TTL_MS
     max_examples: int = 0
     wishes: tuple[Wish, ...] = field(default_factory=tuple)
+    durable: bool = False
+    """What is acknowledged survives a power cut."""
 
     @property
     def retention(self) -> Retention:
@@ -59,13 +62,15 @@ class CollectionRepository:
         self._cache: dict[tuple[int, str], Collection] = {}
         self._accounts: dict[tuple[int, str], int] = {}
         with database.read() as connection:
-            for number, enclave, name, ttl_ms, max_examples, wishes in connection.execute("SELECT * FROM collections"):
+            query = "SELECT number, enclave, name, ttl_ms, max_examples, wishes, durable FROM collections"
+            for number, enclave, name, ttl_ms, max_examples, wishes, durable in connection.execute(query):
                 self._cache[enclave, name] = Collection(
                     Place(enclave, number),
                     name,
                     ttl_ms,
                     max_examples,
                     tuple(Wish(*wish) for wish in json.loads(wishes)),
+                    bool(durable),
                 )
             for number, enclave, name in connection.execute("SELECT * FROM accounts"):
                 self._accounts[enclave, name] = number
@@ -84,6 +89,7 @@ class CollectionRepository:
         ttl_ms: int | None = None,
         max_examples: int | None = None,
         wishes: tuple[Wish, ...] | None = None,
+        durable: bool | None = None,
     ) -> Collection:
         """Create the collection or change what is given; returns the options now in force."""
         found = self._cache.get((enclave, name)) or Collection(Place(enclave, 0), name)
@@ -92,6 +98,7 @@ class CollectionRepository:
             ttl_ms=found.ttl_ms if ttl_ms is None else ttl_ms,
             max_examples=found.max_examples if max_examples is None else max_examples,
             wishes=found.wishes if wishes is None else wishes,
+            durable=found.durable if durable is None else durable,
         )
         if changed != found or not found.place.collection:
             changed = self._save(changed)
@@ -134,10 +141,17 @@ class CollectionRepository:
         wishes = json.dumps([[wish.type, wish.ttl_ms] for wish in collection.wishes])
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO collections (enclave, name, ttl_ms, max_examples, wishes) VALUES (?,?,?,?,?)"
+                "INSERT INTO collections (enclave, name, ttl_ms, max_examples, wishes, durable) VALUES (?,?,?,?,?,?)"
                 " ON CONFLICT (enclave, name) DO UPDATE SET ttl_ms=excluded.ttl_ms,"
-                " max_examples=excluded.max_examples, wishes=excluded.wishes",
-                (enclave, collection.name, collection.ttl_ms, collection.max_examples, wishes),
+                " max_examples=excluded.max_examples, wishes=excluded.wishes, durable=excluded.durable",
+                (
+                    enclave,
+                    collection.name,
+                    collection.ttl_ms,
+                    collection.max_examples,
+                    wishes,
+                    collection.durable,
+                ),
             )
             (number,) = connection.execute(
                 "SELECT number FROM collections WHERE enclave=? AND name=?", (enclave, collection.name)

@@ -14,7 +14,12 @@ from collections.abc import Callable, Sequence
 Migration = Callable[[sqlite3.Connection], None]
 """Runs inside a transaction, which it must not end."""
 
-MIGRATIONS: Sequence[Migration] = ()
+
+def _durable_collections(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE collections ADD COLUMN durable INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS: Sequence[Migration] = (_durable_collections,)
 """The first leads from version 1 to version 2."""
 
 SCHEMA_VERSION = 1 + len(MIGRATIONS)

@@ -90,8 +90,10 @@ def test_only_options_that_are_given_are_sent() -> None:
             ttl=timedelta(hours=1),
             context=[ContextType.POWER, "weather", ContextWish("day", ttl=timedelta(minutes=5))],
             max_examples=0,
+            durable=False,
         )
     )
+    assert full.HasField("durable")
     assert full.time_to_live.seconds == 3600
     assert full.HasField("max_examples")
     assert [(wish.type, wish.time_to_live.seconds) for wish in full.context.wishes] == [

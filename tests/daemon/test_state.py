@@ -79,10 +79,11 @@ def test_options_are_kept_and_only_given_ones_change(path: Path) -> None:
     assert (first.ttl_ms, first.max_examples) == (DEFAULT_TTL_MS, 0)
     again = opened(path)
     assert again.find(1, "words") == first
-    changed = again.configure(1, "words", max_examples=7)
+    changed = again.configure(1, "words", max_examples=7, durable=True)
     assert changed.wishes == first.wishes
     assert changed.place == first.place
     assert opened(path).find(1, "words") == changed
+    assert opened(path).configure(1, "words", max_examples=8).durable
 
 
 def test_numbers_are_never_used_again(path: Path) -> None:
