@@ -134,7 +134,7 @@ def _read(path: Path, *, required: bool) -> dict[str, dict[str, Any]]:
         if required:
             raise BadConfiguration(f"{path} does not exist; write it, or leave --config away") from None
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and others: numbers too long, tables too deep
         raise BadConfiguration(f"{path} is no TOML: {error}") from error
 
 
@@ -151,7 +151,7 @@ def _overlay(sections: dict[str, dict[str, Any]], variables: Mapping[str, str]) 
 def _value(raw: str) -> Any:
     try:
         return tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return raw
 
 
@@ -161,7 +161,7 @@ Section = TypeVar("Section", DaemonSection, TrainingSection, ContextSection, Lim
 def _section(kind: type[Section], name: str, sections: Mapping[str, Any]) -> Section:
     table = sections.get(name, {})
     if not isinstance(table, dict):
-        raise BadConfiguration(f"{name} must be a section, [{name}], not {table!r}")
+        raise BadConfiguration(f"{name} must be a section, [{name}], not {_shown(table)}")
     given = dict(table)
     defaults = kind()
     values: dict[str, Any] = {}
@@ -179,8 +179,8 @@ def _convert(entry: str, value: Any, default: Any) -> Any:
         case bool() if isinstance(value, bool):
             return value
         case bool():
-            raise BadConfiguration(f"{entry} must be true or false, not {value!r}")
-        case float() if isinstance(value, int | float) and not isinstance(value, bool):
+            raise BadConfiguration(f"{entry} must be true or false, not {_shown(value)}")
+        case float() if isinstance(value, float) or (type(value) is int and abs(value) < 2**64):
             return float(value)
         case int() if isinstance(value, int) and not isinstance(value, bool):
             return value
@@ -192,7 +192,7 @@ def _convert(entry: str, value: Any, default: Any) -> Any:
             return value
         case _:
             wanted = {float: "a number", int: "a whole number", str: "text", tuple: "a list of texts"}
-            raise BadConfiguration(f"{entry} must be {wanted.get(type(default), 'a table')}, not {value!r}")
+            raise BadConfiguration(f"{entry} must be {wanted.get(type(default), 'a table')}, not {_shown(value)}")
 
 
 def _check(configuration: Configuration) -> None:
@@ -211,7 +211,13 @@ def _check(configuration: Configuration) -> None:
             raise BadConfiguration(f"limits.{name} must be at least 1")
     for interface, metered in configuration.context.metered.items():
         if not isinstance(metered, bool):
-            raise BadConfiguration(f"context.metered.{interface} must be true or false, not {metered!r}")
+            raise BadConfiguration(f"context.metered.{interface} must be true or false, not {_shown(metered)}")
     for context_type, source in configuration.context.sources.items():
         if not isinstance(source, str):
-            raise BadConfiguration(f"context.sources.{context_type} must be the name of a source, not {source!r}")
+            raise BadConfiguration(f"context.sources.{context_type} must be the name of a source, not {_shown(source)}")
+
+
+def _shown(value: object) -> str:
+    """Of numbers that no text has room for, and of tables, the type alone."""
+    short = isinstance(value, str | float) or (isinstance(value, int) and abs(value) < 2**64)
+    return repr(value) if short else type(value).__name__
