@@ -150,7 +150,7 @@ def _parse(content: bytes, path: Path) -> Credentials:
             raise CredentialsError(f"{path} has another format than {FORMAT}; make a new one with: insitu app new")
         credentials = Credentials(**values)
         _check(credentials)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CredentialsError(
             f"{path} is no credentials file ({error}); make one with: insitu app new PACKAGE --out FILE"
         ) from error

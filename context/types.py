@@ -99,4 +99,5 @@ def _check_name(what: str, name: str) -> None:
 
 def _shown(value: object) -> str:
     """The value's type only for what might be long; values go into logs."""
-    return repr(value) if isinstance(value, bool | int | float) else type(value).__name__
+    short = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**64)
+    return repr(value) if short else type(value).__name__

@@ -30,6 +30,7 @@ from context.source import Mode, Observation, Publish
 from context.types import Value
 from insitu.v1.example_pb2 import Features
 
+_LONGEST_S = 1e9
 _FOREVER_MS = 10 * 365 * 86_400_000
 """What was said holds until something else is said."""
 
@@ -66,7 +67,7 @@ def parse_script(text: str, registry: ContextRegistry) -> Script:
     """Raises BadScript, naming the state and what is wrong with it."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: numbers too long, tables too deep
         raise BadScript(f"the script is no TOML: {error}") from error
     if unknown := document.keys() - {"state", "repeat_after_s"}:
         raise BadScript(f"{min(unknown)}: a script has only [[state]] and repeat_after_s; remove it")
@@ -99,7 +100,7 @@ def _state(where: str, table: object, registry: ContextRegistry) -> ScriptedStat
 
 
 def _is_seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LONGEST_S
 
 
 class ScriptedSource:

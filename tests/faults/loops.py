@@ -10,6 +10,8 @@ from tests.faults.floods import serve_beside_a_flood
 from tests.faults.killed_primary import kill_while_apps_write
 from tests.faults.shutdowns import stop_under_load
 from tests.faults.tenants import disagree
+from tests.fuzz.campaign import fuzz_in_turn
+from tests.fuzz.target import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,13 @@ LOOPS = (
         5,
         2,
         lambda count, seed, plans: kill_primaries(count, seed, plans / "train.plan"),
+    ),
+    FaultLoop(
+        "K6",
+        "seconds of fuzzing every parser of foreign bytes",
+        10,
+        len(names()),
+        lambda count, seed, plans: fuzz_in_turn(count, seed),
     ),
     FaultLoop(
         "K7",
