@@ -5,7 +5,7 @@ keeps the fresh ones, permissions say who may have what, and `inject` is the one
 """
 
 from context.assembly import ContextSettings, SourcePlugin, assemble, installed_plugins
-from context.clock import Clock, ManualClock, SystemClock
+from context.clock import Clock, DeviceClock, ManualClock, SystemClock
 from context.errors import (
     BadScope,
     BadScript,
@@ -38,6 +38,7 @@ __all__ = [
     "ContextSettings",
     "ContextTypeSpec",
     "Degradable",
+    "DeviceClock",
     "FeatureSpec",
     "Grants",
     "InjectedPart",

@@ -15,7 +15,7 @@ import shutil
 from pathlib import Path
 
 from artifact_manager import BlobStore, Catalog, MutableArtifacts
-from context import Clock
+from context import DeviceClock
 from platform_daemon import access
 from platform_daemon.access import Issuer
 from platform_daemon.configuration import LimitsSection
@@ -36,7 +36,7 @@ SCHEMAS = (access.SCHEMA, collection_state.SCHEMA, records.SCHEMA)
 class Storage:
     """Opening takes the folder for this process alone. Raises DaemonError with the remedy."""
 
-    def __init__(self, folder: Path, clock: Clock, limits: LimitsSection) -> None:
+    def __init__(self, folder: Path, clock: DeviceClock, limits: LimitsSection) -> None:
         _refuse_where_graphs_read(folder)
         check_folder(folder)
         self.folder = _private(folder)
@@ -48,7 +48,7 @@ class Storage:
             self.store.close()
             raise
 
-    def _open_the_rest(self, folder: Path, clock: Clock, limits: LimitsSection) -> None:
+    def _open_the_rest(self, folder: Path, clock: DeviceClock, limits: LimitsSection) -> None:
         check_state(folder, store_is_empty=not self.store.keyring.select(Selector()))
         self.scratch = _emptied(folder / "scratch")
         self.database = Database(folder / STATE, SCHEMAS)

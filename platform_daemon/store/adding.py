@@ -11,43 +11,45 @@ from platform_daemon.store.keyring import Key
 from platform_daemon.store.layout import EXAMPLE_HEADER, FORMAT, Ledger, Run
 from platform_daemon.store.sealing import seal_examples
 from platform_daemon.store.store import Added, Batch
+from platform_daemon.store.store_time import Moment
 
 RECEIPT_MS = 86_400_000
-"""How long a batch's idempotency key is remembered."""
+"""How long a batch's idempotency key is remembered, by confirmed time: no jump makes a repeated batch a new one."""
 
 _ACCOUNTS_REMEMBERED = 64
 
 
-def add(collection: Collection, batch: Batch, now_ms: int) -> Added:
+def add(collection: Collection, batch: Batch, moment: Moment) -> Added:
     """With the enclave's lock held and inside the database's gate. Counters in memory change once the write is done."""
     database = collection.room.database
     receipt = _receipt_key(collection, batch.idempotency_key)
     if receipt and (known := database.get(receipt)):
         expiry_ms, first, count = layout.RECEIPT.unpack(known)
-        if expiry_ms > now_ms:
+        if expiry_ms > moment.confirmed_ms:
             return Added(first, count, repeated=True)
     first, count = collection.ledger.next_sequence, len(batch.examples)
     write = database.batch()
     if receipt:
-        write.put(receipt, layout.RECEIPT.pack(now_ms + RECEIPT_MS, first, count))
-        write.put(layout.receipt_expiry_key(now_ms + RECEIPT_MS, receipt), b"")
+        until_ms = moment.confirmed_ms + RECEIPT_MS
+        write.put(receipt, layout.RECEIPT.pack(until_ms, first, count))
+        write.put(layout.receipt_expiry_key(until_ms, receipt), b"")
     if count:
-        _store(collection, write, batch, now_ms)
+        _store(collection, write, batch, moment)
     else:
         write.write()
     return Added(first, count)
 
 
-def _store(collection: Collection, write: WriteBatch, batch: Batch, now_ms: int) -> None:
-    collection.settle(now_ms)
+def _store(collection: Collection, write: WriteBatch, batch: Batch, moment: Moment) -> None:
+    collection.settle(moment)
     limit = batch.retention.max_examples
     next_sequence = collection.ledger.next_sequence + len(batch.examples)
     # Of a batch beyond the limit only the last are stored; all get their numbers.
     kept = batch.examples[-limit:] if 0 < limit < len(batch.examples) else batch.examples
-    expiry_ms = now_ms + batch.retention.ttl_ms
-    run = Run(expiry_ms, next_sequence - len(kept), batch.account, len(kept), sum(map(len, kept)), now_ms)
+    expiry_ms = moment.now_ms + batch.retention.ttl_ms
+    run = Run(expiry_ms, next_sequence - len(kept), batch.account, len(kept), sum(map(len, kept)), moment.now_ms)
     surplus = collection.live + run.examples - limit if limit else 0
-    evicted = evict(collection, write, surplus, now_ms)
+    evicted = evict(collection, write, surplus, moment)
     snapshot = _seal(collection, write, batch, run, kept)
     collection.put_run(write, run)
     before = collection.ledger
@@ -63,7 +65,7 @@ def _store(collection: Collection, write: WriteBatch, batch: Batch, now_ms: int)
     if len(collection.snapshots) >= _ACCOUNTS_REMEMBERED:
         collection.snapshots.clear()
     collection.snapshots[batch.account] = snapshot
-    _count(collection, run, evicted)
+    _count(collection, run, evicted, moment)
     collection.room.counts.add(added=run.examples, evicted=evicted.examples, expired=evicted.expired)
 
 
@@ -96,13 +98,13 @@ def _snapshot(collection: Collection, write: WriteBatch, batch: Batch, app: Key,
     return snapshot
 
 
-def _count(collection: Collection, run: Run, evicted: Evicted) -> None:
+def _count(collection: Collection, run: Run, evicted: Evicted, moment: Moment) -> None:
     collection.live += run.examples - evicted.examples
     collection.live_bytes += run.size_bytes - evicted.size_bytes
-    collection.next_expiry_ms = min(collection.next_expiry_ms, run.expiry_ms)
+    collection.expects(run.expiry_ms, moment)
     if evicted.examples:
         collection.evicted = True
-        collection.next_expiry_ms = collection.first_expiry(collection.next_expiry_ms)
+        collection.skips_evicted()
 
 
 def _receipt_key(collection: Collection, idempotency_key: bytes) -> bytes:

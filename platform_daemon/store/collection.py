@@ -4,7 +4,8 @@ Every method needs the enclave's lock and, but for the constructor, the database
 
 Counts are exact without counting. The ledger record holds how many examples are stored, expired or not, and changes in
 the batch that changes the examples. From it, `settle` derives how many live at a given moment by walking the expiry
-index from the moment it last stood at, back or forth: each expiry is walked over once, whatever is asked in between.
+index on from where it stood: each expiry is walked over once, whatever is asked in between; for each era where the
+clock has jumped (`timekeeping.py`), and anew when it jumps.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from platform_daemon.store.layout import EXAMPLE_HEADER, FORMAT, Ledger, Run
 from platform_daemon.store.scope import NEVER_MS, Kind, Scope, bucket_end_ms
 from platform_daemon.store.sealing import seal
 from platform_daemon.store.store import ContextPart, Stats
+from platform_daemon.store.store_time import Moment, StoreTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Room:
     database: Database
     keyring: Keyring
     random: Callable[[int], bytes]
+    time: StoreTime
     counts: Counts = field(default_factory=Counts)
 
 
@@ -49,9 +52,10 @@ class Collection:
     ledger: Ledger = field(default_factory=Ledger)
     live: int = 0
     live_bytes: int = 0
-    next_expiry_ms: int = NEVER_MS
-    """Of the earliest run that has not expired at `settled_ms`."""
-    settled_ms: int = -1
+    next_expiry_ms: dict[int, int] = field(default_factory=dict)
+    """For each era, by its first key: of the earliest run, of whatever era, that has not been walked over for it."""
+    turns: int = -1
+    """When they were counted."""
     evicted: bool = True
     """Context parts may have lost the last entry that used them."""
     snapshots: dict[int, Snapshot] = field(default_factory=dict)
@@ -60,23 +64,52 @@ class Collection:
         """Stand where nothing has expired; the next `settle` walks from there."""
         self.ledger = ledger
         self.live, self.live_bytes = ledger.examples, ledger.size_bytes
-        self.settled_ms = -1
-        self.next_expiry_ms = self.first_expiry(0)
+        self.next_expiry_ms.clear()
         self.snapshots.clear()
 
-    def settle(self, now_ms: int) -> None:
-        """Make `live`, `live_bytes` and `next_expiry_ms` those of `now_ms`."""
-        if now_ms < self.settled_ms:
-            for run in self.runs(now_ms + 1, self.settled_ms + 1):
-                self.live += run.examples
-                self.live_bytes += run.size_bytes
-            self.next_expiry_ms = self.first_expiry(now_ms + 1)
-        elif now_ms >= self.next_expiry_ms:
-            for run in self.runs(self.next_expiry_ms, now_ms + 1):
-                self.live -= run.examples
-                self.live_bytes -= run.size_bytes
-            self.next_expiry_ms = self.first_expiry(now_ms + 1)
-        self.settled_ms = now_ms
+    def settle(self, moment: Moment) -> None:
+        """Make `live`, `live_bytes` and `next_expiry_ms` those of the moment."""
+        if self.turns != moment.turns:
+            self.reload(self.ledger)
+            self.turns = moment.turns
+        for era, _, _ in moment.lines():
+            until_ms = moment.hidden_ms(era)
+            from_ms = self.next_expiry_ms.get(era, 0)
+            if until_ms < from_ms:
+                continue
+            for run in self.runs(from_ms, until_ms + 1):
+                if moment.single or moment.era_of(self.key_of(run)) == era:
+                    self.live -= run.examples
+                    self.live_bytes -= run.size_bytes
+            self.next_expiry_ms[era] = self.first_expiry(until_ms + 1)
+
+    def expects(self, expiry_ms: int, moment: Moment) -> None:
+        """A run of the present era has been stored."""
+        era = moment.present
+        self.next_expiry_ms[era] = min(self.next_expiry_ms[era], expiry_ms)
+
+    def skips_evicted(self) -> None:
+        """What was to expire next may be gone."""
+        for era, expiry_ms in self.next_expiry_ms.items():
+            self.next_expiry_ms[era] = self.first_expiry(expiry_ms)
+
+    def key_of(self, run: Run) -> int:
+        """The id of the key that sealed a run's examples; 0 where they cannot tell."""
+        value = self.room.database.get(layout.example_key(self.enclave, self.collection, run.first))
+        return 0 if value is None else int(EXAMPLE_HEADER.unpack_from(value)[2])
+
+    def hidden(self, run: Run, moment: Moment) -> bool:
+        """Whether it is hidden at that moment."""
+        return run.expiry_ms <= (moment.now_ms if moment.single else moment.hidden_ms(self.key_of(run)))
+
+    def ended(self, run: Run, moment: Moment) -> bool:
+        """Whether its expiry has passed by confirmed time."""
+        return run.expiry_ms <= moment.ended_ms(0 if moment.single else self.key_of(run))
+
+    def living(self, moment: Moment) -> Iterator[Run]:
+        """The runs that are not hidden, earliest expiry first."""
+        runs = self.runs(moment.now_ms + 1 if moment.single else 0, NEVER_MS)
+        return (run for run in runs if moment.single or not self.hidden(run, moment))
 
     def runs(self, from_ms: int, until_ms: int) -> Iterator[Run]:
         """The runs with an expiry from `from_ms` to before `until_ms`, earliest first, as of the first step."""
@@ -85,16 +118,16 @@ class Collection:
         for key, value in self.room.database.items(start, stop):
             yield layout.run_of(key, value)
 
-    def stats(self, now_ms: int) -> Stats:
-        self.settle(now_ms)
+    def stats(self, moment: Moment) -> Stats:
+        self.settle(moment)
         if not self.live:
             return Stats()
         return Stats(
             self.live,
             self.live_bytes,
-            self._edge_added_ms(now_ms, reverse=False),
-            self._edge_added_ms(now_ms, reverse=True),
-            self.next_expiry_ms,
+            self._edge_added_ms(moment, reverse=False),
+            self._edge_added_ms(moment, reverse=True),
+            self.next_expiry_ms[moment.present] if moment.single else next(self.living(moment)).expiry_ms,
         )
 
     def delete_run(self, write: WriteBatch, run: Run) -> None:
@@ -180,12 +213,12 @@ class Collection:
         first = next(iter(self.room.database.items(start, stop)), None)
         return NEVER_MS if first is None else layout.run_of(*first).expiry_ms
 
-    def _edge_added_ms(self, now_ms: int, *, reverse: bool) -> int:
+    def _edge_added_ms(self, moment: Moment, *, reverse: bool) -> int:
         """When the oldest living entry was added, or the newest."""
         start = layout.example_key(self.enclave, self.collection, self.ledger.lowest_sequence)
         stop = layout.example_key(self.enclave, self.collection, self.ledger.next_sequence)
         for _, value in self.room.database.items(start, stop, reverse=reverse):
-            *_, added_ms, expiry_ms, _ = EXAMPLE_HEADER.unpack_from(value)
-            if expiry_ms > now_ms:
+            _, _, key_id, added_ms, expiry_ms, _ = EXAMPLE_HEADER.unpack_from(value)
+            if expiry_ms > moment.hidden_ms(key_id):
                 return int(added_ms)
         return 0

@@ -14,17 +14,18 @@ from platform_daemon.store.collection import Collection, Room
 from platform_daemon.store.database import PORTION_RECORDS, WriteBatch
 from platform_daemon.store.layout import CONTEXT_HEADER, EXAMPLE_OVERHEAD_BYTES, Run
 from platform_daemon.store.scope import NEVER_MS, RECORDS, Selector
+from platform_daemon.store.store_time import Moment
 
 log = logging.getLogger(__name__)
 
 
-def clear(collection: Collection, account: int | None, now_ms: int) -> int:
+def clear(collection: Collection, account: int | None, moment: Moment) -> int:
     """Delete a collection's examples, or one account's; returns how many were alive."""
     room = collection.room
     destroyed = room.keyring.destroy(
         Selector(kinds=RECORDS, enclave=collection.enclave, collection=collection.collection, account=account)
     )
-    living = delete_runs(collection, 0, NEVER_MS, lambda run: account in (None, run.account), now_ms)
+    living = delete_runs(collection, 0, NEVER_MS, lambda run: account in (None, run.account), moment)
     if account is None:
         quarantined = b"q" + layout.example_prefix(collection.enclave, collection.collection)
         room.database.delete_range(quarantined, layout.after(quarantined))
@@ -33,20 +34,32 @@ def clear(collection: Collection, account: int | None, now_ms: int) -> int:
     return living
 
 
-def delete_runs(collection: Collection, from_ms: int, until_ms: int, chosen: Callable[[Run], bool], now_ms: int) -> int:
-    """Delete the examples of chosen runs that expire in this range; returns how many were alive at `now_ms`. The
+def delete_runs(
+    collection: Collection, from_ms: int, until_ms: int, chosen: Callable[[Run], bool], moment: Moment
+) -> int:
+    """Delete the examples of chosen runs that expire in this range; returns how many were alive at that moment. The
     derived counts of the collection are stale afterwards, unless all of the runs had been settled as expired."""
     living = 0
     for runs in _grouped(filter(chosen, collection.runs(from_ms, until_ms))):
         write = collection.room.database.batch()
         for run in runs:
             collection.delete_run(write, run)
-            living += run.examples if run.expiry_ms > now_ms else 0
+            living += 0 if collection.hidden(run, moment) else run.examples
         ledger = collection.after_runs(collection.ledger, runs)
         collection.put_ledger(write, ledger)
         write.write()
         collection.ledger = ledger
     return living
+
+
+def delete_ended(collection: Collection, moment: Moment) -> int:
+    """Delete the examples whose time has passed, as far as that is confirmed; returns how many. The collection has been
+    settled."""
+    before = collection.ledger.examples
+    if before > collection.live:
+        latest_ms = max(ended_ms for _, _, ended_ms in moment.lines())
+        delete_runs(collection, 0, latest_ms + 1, lambda run: collection.ended(run, moment), moment)
+    return before - collection.ledger.examples
 
 
 @dataclass(slots=True)
@@ -61,7 +74,7 @@ class Evicted:
     """Expired entries met on the way, which go as well."""
 
 
-def evict(collection: Collection, write: WriteBatch, surplus: int, now_ms: int) -> Evicted:
+def evict(collection: Collection, write: WriteBatch, surplus: int, moment: Moment) -> Evicted:
     """Delete the oldest `surplus` living entries, or all there are, and the expired before them. The run that the last
     of them is in keeps its end. The caller brings ledger and counts up to date."""
     evicted = Evicted(collection.ledger.lowest_sequence)
@@ -74,10 +87,11 @@ def evict(collection: Collection, write: WriteBatch, surplus: int, now_ms: int) 
             evicted.lowest_sequence = collection.ledger.next_sequence
             break
         run = collection.run_at(*front)
-        taken = run if run.expiry_ms <= now_ms else collection.front_of(run, surplus - evicted.examples)
+        hidden = collection.hidden(run, moment)
+        taken = run if hidden else collection.front_of(run, surplus - evicted.examples)
         collection.delete_run(write, taken)
         evicted.lowest_sequence = taken.end
-        if run.expiry_ms <= now_ms:
+        if hidden:
             evicted.expired += run.examples
             evicted.expired_bytes += run.size_bytes
             continue

@@ -4,6 +4,7 @@
     format        the marker: what a finished folder says of itself; written last
     unfinished    there while a new folder is being made
     keyring       the data keys (`keyring.py`)
+    clock         what the clocks have shown (`store_time.py`); without it the time has to be confirmed anew
     master.key    wraps the keyring (`master_key.py`), where no other place is named for it
     examples/     LevelDB; nobody else opens a file in it; examples-N/ where the format is another than 1
 

@@ -8,6 +8,7 @@
     scanning.py    reading
     erasing.py     clearing, evicting, sweeping                      (journal: erasures survive a crash half way)
     rekeying.py    shortening, narrowing                             (features)
+    store_time.py  what is hidden, and what may go                   (timekeeping)
     renewal.py     another handle after a failed write
     group_sync.py  surviving a power cut, many writers at a time
 
@@ -25,7 +26,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from context.clock import Clock
+from context.clock import DeviceClock
 from platform_daemon.store import erasing, layout, rekeying
 from platform_daemon.store.adding import add
 from platform_daemon.store.atomic_file import Disk, LocalDisk
@@ -42,6 +43,7 @@ from platform_daemon.store.renewal import Renewal
 from platform_daemon.store.scanning import Scanner
 from platform_daemon.store.scope import RECORDS, Kind, Scope, Selector
 from platform_daemon.store.store import Added, Batch, Place, Scan, Stats, StoredExample, Swept
+from platform_daemon.store.store_time import Moment, StoreTime
 
 
 class LevelDBStore:
@@ -52,7 +54,7 @@ class LevelDBStore:
         folder: StoreFolder,
         database: Database,
         keyring: Keyring,
-        clock: Clock,
+        clock: DeviceClock,
         random: Callable[[int], bytes],
         disk: Disk,
     ) -> None:
@@ -60,8 +62,9 @@ class LevelDBStore:
         self.keyring = keyring
         self._folder = folder
         self._database = database
-        self._clock = clock
-        self._room = Room(database, keyring, random)
+        empty = not keyring.select(Selector())
+        self.time = StoreTime.open(folder.path / "clock", clock, keyring.retire, disk, empty=empty)
+        self._room = Room(database, keyring, random, self.time)
         self._renewal = Renewal(database, folder.path, disk, clock, self._recover)
         self._syncs = GroupSync(self._sync)
         self._journal = Journal(database)
@@ -74,7 +77,7 @@ class LevelDBStore:
     def open(
         cls,
         folder: Path,
-        clock: Clock,
+        clock: DeviceClock,
         random: Callable[[int], bytes] = os.urandom,
         *,
         master_key: Path | None = None,
@@ -119,7 +122,8 @@ class LevelDBStore:
         with self._database, self._lock(place.enclave):
             if self._journal.unfinished:
                 self._finish(place.enclave)
-            return add(self._collection(place.enclave, place.collection), batch, self._clock.now_ms())
+            with self.time.held() as moment:
+                return add(self._collection(place.enclave, place.collection), batch, moment)
 
     def sync(self) -> "Future[None]":
         return self._syncs.join()
@@ -134,12 +138,12 @@ class LevelDBStore:
         if scan.up_to_sequence is not None:
             bounds = (bounds[0], min(bounds[1], scan.up_to_sequence + 1))
         hold, quarantine = partial(self._hold, place.enclave), partial(self._quarantine, place)
-        return Scanner(self._room, scan, self._clock.now_ms, hold, quarantine, bounds).examples()
+        return Scanner(self._room, scan, self.time.now, hold, quarantine, bounds).examples()
 
     def stats(self, place: Place) -> Stats:
         with self._hold(place.enclave):
             collection = self._known(place)
-            return Stats() if collection is None else collection.stats(self._clock.now_ms())
+            return Stats() if collection is None else collection.stats(self.time.now())
 
     def shorten(self, place: Place, ttl_ms: int) -> None:
         self._erase(Shorten(place.enclave, place.collection, ttl_ms))
@@ -160,16 +164,20 @@ class LevelDBStore:
 
     def sweep(self) -> Swept:
         self._renew()
-        now_ms = self._clock.now_ms()
+        moment = self.time.now()
         with self._database:
-            keys = self._destroy(Selector(kinds=RECORDS, ended_by_ms=now_ms))
+            keys = sum(
+                self._destroy(Selector(kinds=RECORDS, ended_by_ms=ended_ms, first_id=first, before_id=before))
+                for first, before, ended_ms in moment.lines()
+            )
         with self._registry:
             enclaves = {enclave for enclave, _ in self._collections} | set(self._dead_keys)
         examples = 0
         for enclave in enclaves:
             with self._hold(enclave):
-                examples += self._sweep_enclave(enclave, now_ms)
-        self._forget_receipts(now_ms)
+                examples += self._sweep_enclave(enclave)
+        self._forget_receipts(moment.confirmed_ms)
+        self.time.keep(lambda: self.keyring.select(Selector(kinds=RECORDS)))
         self._room.counts.add(expired=examples)
         return Swept(examples, keys)
 
@@ -188,6 +196,7 @@ class LevelDBStore:
     def close(self) -> None:
         self._syncs.close()
         self._database.close()
+        self.time.close()
         self.keyring.close()
         self._folder.release()
 
@@ -243,27 +252,27 @@ class LevelDBStore:
     def _erase(self, erasure: Erasure) -> int:
         with self._hold(erasure.enclave):
             self._finish(erasure.enclave)
-            with self._journal.entered(erasure):
-                return self._carry_out(erasure)
+            with self._journal.entered(erasure), self.time.held() as moment:
+                return self._carry_out(erasure, moment)
 
     def _finish(self, enclave: int) -> None:
         """Carry out what failed half way, before anything comes in that it was not meant for."""
         for key, erasure in self._journal.unfinished_of(enclave):
-            self._carry_out(erasure)
+            with self.time.held() as moment:
+                self._carry_out(erasure, moment)
             self._journal.strike_out(key)
 
-    def _carry_out(self, erasure: Erasure) -> int:
+    def _carry_out(self, erasure: Erasure, moment: Moment) -> int:
         """With the enclave held. Returns how many living examples it deleted."""
-        now_ms = self._clock.now_ms()
         match erasure:
             case Clear(enclave, number, account):
-                return erasing.clear(self._collection(enclave, number), account, now_ms)
+                return erasing.clear(self._collection(enclave, number), account, moment)
             case Shorten(enclave, number, ttl_ms):
                 # Done again, it has to look for replaced keys even where no expiry is left to bring forward.
                 repeated = erasure in list(self._journal.unfinished.values())
-                rekeying.shorten(self._collection(enclave, number), ttl_ms, now_ms, repeated=repeated)
+                rekeying.shorten(self._collection(enclave, number), ttl_ms, moment, repeated=repeated)
             case Narrow(enclave, context_type, keep_features):
-                rekeying.narrow(self._room, enclave, context_type, frozenset(keep_features))
+                rekeying.narrow(self._room, enclave, context_type, frozenset(keep_features), moment)
             case Remove(enclave):
                 erasing.remove_enclave(self._room, enclave)
                 with self._registry:
@@ -275,14 +284,12 @@ class LevelDBStore:
         with self._hold(place.enclave):
             erasing.quarantine(self._collection(place.enclave, place.collection), key)
 
-    def _sweep_enclave(self, enclave: int, now_ms: int) -> int:
+    def _sweep_enclave(self, enclave: int) -> int:
+        moment = self.time.now()
         examples = 0
         for collection in self._collections_of(enclave):
-            collection.settle(now_ms)
-            stored = collection.ledger.examples
-            if stored > collection.live:
-                erasing.delete_runs(collection, 0, now_ms + 1, lambda run: True, now_ms)
-                examples += stored - collection.ledger.examples
+            collection.settle(moment)
+            examples += erasing.delete_ended(collection, moment)
             if collection.evicted:
                 erasing.drop_unused_parts(collection)
         with self._registry:
@@ -291,14 +298,14 @@ class LevelDBStore:
         erasing.drop_quarantined(self._room, enclave)
         return examples
 
-    def _forget_receipts(self, now_ms: int) -> None:
+    def _forget_receipts(self, confirmed_ms: int) -> None:
         with self._database:
-            for key in self._database.keys(*layout.receipts_expired_by(now_ms)):
+            for key in self._database.keys(*layout.receipts_expired_by(confirmed_ms)):
                 receipt = layout.expired_receipt(key)
                 with self._lock(layout.enclave_of(receipt)):
                     known = self._database.get(receipt)
                     write = self._database.batch()
-                    if known is not None and layout.RECEIPT.unpack(known)[0] <= now_ms:
+                    if known is not None and layout.RECEIPT.unpack(known)[0] <= confirmed_ms:
                         write.delete(receipt)
                     write.delete(key)
                     write.write()

@@ -10,10 +10,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from context.clock import Clock
+from context.clock import DeviceClock
 from platform_daemon.errors import Unavailable
+from platform_daemon.store import timekeeping
 from platform_daemon.store.features import keep_only
 from platform_daemon.store.store import Added, Batch, ContextPart, Place, Scan, Stats, StoredExample, Swept
+from platform_daemon.store.store_time import Moment, moment_of, read_clocks
 
 _RECEIPT_MS = 86_400_000
 
@@ -26,6 +28,23 @@ class _Entry:
     expiry_ms: int
     example: bytes
     context: dict[str, ContextPart]
+    era: int
+    """Stands for the key that would have sealed it."""
+
+    def hidden(self, moment: Moment) -> bool:
+        return self.expiry_ms <= moment.hidden_ms(self.era)
+
+    def living_context(self, moment: Moment) -> dict[str, ContextPart]:
+        age_ms = moment.hidden_ms(self.era) - self.added_ms
+        return {name: part for name, part in self.context.items() if part.ttl_ms is None or age_ms < part.ttl_ms}
+
+    def shorten(self, ttl_ms: int, moment: Moment) -> None:
+        """It moves into the present era, with its times."""
+        shift_ms = moment.shift_ms(self.era)
+        self.context = self.living_context(moment)
+        self.expiry_ms = min(self.expiry_ms, self.added_ms + ttl_ms) + shift_ms
+        self.added_ms += shift_ms
+        self.era = moment.present
 
 
 @dataclass(slots=True)
@@ -35,15 +54,17 @@ class _Collection:
     receipts: dict[bytes, tuple[int, Added]] = field(default_factory=dict)
     """By idempotency key: until when it is remembered, and the answer."""
 
-    def living(self, now_ms: int) -> list[_Entry]:
-        return [entry for entry in self.entries if entry.expiry_ms > now_ms]
+    def living(self, moment: Moment) -> list[_Entry]:
+        return [entry for entry in self.entries if not entry.hidden(moment)]
 
 
 class MemoryStore:
     """A `Store` in the memory of this process."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: DeviceClock) -> None:
         self._clock = clock
+        self._time = timekeeping.begin(read_clocks(clock))
+        self._jumps = 0
         self._lock = threading.RLock()
         self._collections: dict[Place, _Collection] = defaultdict(_Collection)
         self._open = True
@@ -51,22 +72,24 @@ class MemoryStore:
     def add(self, batch: Batch) -> Added:
         with self._lock:
             self._check_open()
-            now_ms = self._clock.now_ms()
+            moment = self._now()
             collection = self._collections[batch.place]
             until_ms, known = collection.receipts.get(batch.idempotency_key, (0, None))
-            if known is not None and until_ms > now_ms:
+            if known is not None and until_ms > moment.confirmed_ms:
                 return Added(known.first_sequence, known.count, repeated=True)
             added = Added(collection.next_sequence, len(batch.examples))
             if batch.idempotency_key:
-                collection.receipts[batch.idempotency_key] = (now_ms + _RECEIPT_MS, added)
-            expiry_ms = now_ms + batch.retention.ttl_ms
+                collection.receipts[batch.idempotency_key] = (moment.confirmed_ms + _RECEIPT_MS, added)
+            now_ms, expiry_ms = moment.now_ms, moment.now_ms + batch.retention.ttl_ms
             context = {part.type: part for part in batch.context}
             for example in batch.examples:
-                entry = _Entry(collection.next_sequence, batch.account, now_ms, expiry_ms, example, dict(context))
-                collection.entries.append(entry)
+                sequence = collection.next_sequence
+                collection.entries.append(
+                    _Entry(sequence, batch.account, now_ms, expiry_ms, example, dict(context), moment.present)
+                )
                 collection.next_sequence += 1
             if batch.examples and batch.retention.max_examples:
-                for entry in collection.living(now_ms)[: -batch.retention.max_examples]:
+                for entry in collection.living(moment)[: -batch.retention.max_examples]:
                     collection.entries.remove(entry)
             return added
 
@@ -89,14 +112,13 @@ class MemoryStore:
         for entry in entries:
             with self._lock:
                 self._check_open()
-                now_ms = self._clock.now_ms()
-                if entry not in self._collections[scan.place].entries or not _asked_for(scan, entry, now_ms):
+                moment = self._now()
+                if entry not in self._collections[scan.place].entries or not _asked_for(scan, entry, moment):
                     continue
                 context = {
                     part.type: part.features
-                    for part in entry.context.values()
+                    for part in entry.living_context(moment).values()
                     if part.type in scan.context_types
-                    and (part.ttl_ms is None or entry.added_ms + part.ttl_ms > now_ms)
                 }
                 if context != neighbour:
                     neighbour = MappingProxyType(context)
@@ -105,7 +127,7 @@ class MemoryStore:
     def stats(self, place: Place) -> Stats:
         with self._lock:
             self._check_open()
-            living = self._collections[place].living(self._clock.now_ms())
+            living = self._collections[place].living(self._now())
             if not living:
                 return Stats()
             return Stats(
@@ -119,8 +141,13 @@ class MemoryStore:
     def shorten(self, place: Place, ttl_ms: int) -> None:
         with self._lock:
             self._check_open()
-            for entry in self._collections[place].entries:
-                entry.expiry_ms = min(entry.expiry_ms, entry.added_ms + ttl_ms)
+            moment, collection = self._now(), self._collections[place]
+            living = collection.living(moment)
+            if all(entry.expiry_ms - entry.added_ms <= ttl_ms for entry in living):
+                return
+            collection.entries = [entry for entry in living if moment.hidden_ms(entry.era) < entry.added_ms + ttl_ms]
+            for entry in collection.entries:
+                entry.shorten(ttl_ms, moment)
 
     def clear(self, place: Place, account: int | None = None) -> int:
         with self._lock:
@@ -128,8 +155,8 @@ class MemoryStore:
             collection = self._collections[place]
             gone = [entry for entry in collection.entries if account in (None, entry.account)]
             collection.entries = [entry for entry in collection.entries if entry not in gone]
-            now_ms = self._clock.now_ms()
-            return sum(entry.expiry_ms > now_ms for entry in gone)
+            moment = self._now()
+            return sum(not entry.hidden(moment) for entry in gone)
 
     def revoke(self, enclave: int, context_type: str, keep_features: frozenset[str] = frozenset()) -> None:
         with self._lock:
@@ -148,14 +175,14 @@ class MemoryStore:
     def sweep(self) -> Swept:
         with self._lock:
             self._check_open()
-            now_ms = self._clock.now_ms()
+            moment = self._now()
             swept = 0
             for collection in self._collections.values():
-                living = collection.living(now_ms)
-                swept += len(collection.entries) - len(living)
-                collection.entries = living
+                kept = [entry for entry in collection.entries if entry.expiry_ms > moment.ended_ms(entry.era)]
+                swept += len(collection.entries) - len(kept)
+                collection.entries = kept
                 collection.receipts = {
-                    key: receipt for key, receipt in collection.receipts.items() if receipt[0] > now_ms
+                    key: receipt for key, receipt in collection.receipts.items() if receipt[0] > moment.confirmed_ms
                 }
             return Swept(examples=swept)
 
@@ -163,14 +190,20 @@ class MemoryStore:
         with self._lock:
             self._open = False
 
+    def _now(self) -> Moment:
+        reading = read_clocks(self._clock)
+        self._jumps += timekeeping.jumped(self._time, reading)
+        self._time = timekeeping.observe(self._time, reading, self._jumps)
+        return moment_of(self._time, reading.wall_ms, self._time.confirmed_ms, 0)
+
     def _check_open(self) -> None:
         if not self._open:
             raise Unavailable("the example store is closed: repeat when the daemon is back", reason="STORE_CLOSED")
 
 
-def _asked_for(scan: Scan, entry: _Entry, now_ms: int) -> bool:
+def _asked_for(scan: Scan, entry: _Entry, moment: Moment) -> bool:
     return (
-        entry.expiry_ms > now_ms
+        not entry.hidden(moment)
         and entry.added_ms >= scan.added_since_ms
         and (scan.up_to_sequence is None or entry.sequence <= scan.up_to_sequence)
         and (scan.account is None or entry.account == scan.account)

@@ -16,20 +16,22 @@ from platform_daemon.store.database import PORTION_RECORDS, WriteBatch
 from platform_daemon.store.erasing import drop_parts_of
 from platform_daemon.store.features import keep_only
 from platform_daemon.store.layout import CONTEXT_HEADER, EXAMPLE_HEADER, FORMAT, Run
-from platform_daemon.store.scope import NEVER_MS, RECORDS, Kind, Scope, Selector
+from platform_daemon.store.scope import RECORDS, Kind, Scope, Selector
 from platform_daemon.store.sealing import Forged, seal, unseal
 from platform_daemon.store.store import ContextPart
+from platform_daemon.store.store_time import Moment
 
 log = logging.getLogger(__name__)
 
 
-def narrow(room: Room, enclave: int, context_type: str, keep_features: frozenset[str]) -> None:
+def narrow(room: Room, enclave: int, context_type: str, keep_features: frozenset[str], moment: Moment) -> None:
     """Keep only these features of a context type, in all collections of the enclave."""
     old = room.keyring.select(
         Selector(kinds=frozenset({Kind.CONTEXT}), enclave=enclave, parts=frozenset({context_type}))
     )
-    room.keyring.renew(old.values())
-    for key_id, scope in old.items():
+    new = {key_id: _moved(scope, moment.key_shift_ms(key_id)) for key_id, scope in old.items()}
+    room.keyring.renew(new.values())
+    for key_id, scope in new.items():
         prefix = layout.by_key_prefix(key_id)
         for write, entry in room.database.in_portions(room.database.keys(prefix, layout.after(prefix))):
             _narrow_part(room, write, entry, scope, keep_features)
@@ -55,17 +57,17 @@ def _narrow_part(room: Room, write: WriteBatch, entry: bytes, scope: Scope, keep
     write.put(layout.by_key(key.id, record), b"")
 
 
-def shorten(collection: Collection, ttl_ms: int, now_ms: int, *, repeated: bool) -> None:
+def shorten(collection: Collection, ttl_ms: int, moment: Moment, *, repeated: bool) -> None:
     """Bring expiries forward to `ttl_ms` after storage where they are later. `repeated` when an earlier try may have
     left keys that it replaced."""
-    longer = (run.expiry_ms - run.added_ms > ttl_ms for run in collection.runs(now_ms + 1, NEVER_MS))
+    longer = (run.expiry_ms - run.added_ms > ttl_ms for run in collection.living(moment))
     if not repeated and not any(longer):
         return
     room = collection.room
     place = Selector(kinds=RECORDS, enclave=collection.enclave, collection=collection.collection)
     old = room.keyring.select(place)
     collection.snapshots.clear()
-    _Shortening(collection, ttl_ms, now_ms).rewrite()
+    _Shortening(collection, ttl_ms, moment).rewrite()
     room.keyring.destroy(Selector(ids=frozenset(old)))
     drop_parts_of(room, old)
     collection.reload(collection.ledger)
@@ -73,12 +75,12 @@ def shorten(collection: Collection, ttl_ms: int, now_ms: int, *, repeated: bool)
 
 @dataclass(slots=True)
 class _Shortening:
-    """One pass over a collection in the order of sequence, since snapshots are numbered by it. Entries that have
-    expired by then are deleted on the way."""
+    """One pass over a collection in the order of sequence, since snapshots are numbered by it. Entries that are
+    hidden by then are deleted on the way. What is of an earlier era moves into the present one, with its times."""
 
     collection: Collection
     ttl_ms: int
-    now_ms: int
+    moment: Moment
     parts: dict[int, list[ContextPart]] = field(default_factory=dict)
     """The open context of the old snapshot that was met last."""
     shared: dict[int, tuple[int, tuple[int, ...], int]] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class _Shortening:
         write, records = database.batch(), 0
         gone: list[Run] = []
         for run in self._runs():
-            if self._expiry_ms(run) <= self.now_ms:
+            if self._is_over(run):
                 self.collection.delete_run(write, run)
                 gone.append(run)
             else:
@@ -126,17 +128,27 @@ class _Shortening:
     def _expiry_ms(self, run: Run) -> int:
         return min(run.expiry_ms, run.added_ms + self.ttl_ms)
 
+    def _is_over(self, run: Run) -> bool:
+        return self._expiry_ms(run) <= self.moment.hidden_ms(self.collection.key_of(run))
+
     def _scopes(self, run: Run) -> list[Scope]:
         """The scopes of the run's app part and of each of its context parts."""
-        if self._expiry_ms(run) <= self.now_ms:
+        if self._is_over(run):
             return []
-        parts = self._parts(self._snapshot_of(run))
-        return self.collection.scopes(run.account, parts, run.added_ms, self._expiry_ms(run))
+        parts = self._parts_of(run)
+        shift_ms = self.moment.key_shift_ms(self.collection.key_of(run))
+        return self.collection.scopes(run.account, parts, run.added_ms + shift_ms, self._expiry_ms(run) + shift_ms)
 
     def _snapshot_of(self, run: Run) -> int:
         key = layout.example_key(self.collection.enclave, self.collection.collection, run.first)
         value = self.collection.room.database.get(key)
         return 0 if value is None else int(EXAMPLE_HEADER.unpack_from(value)[-1])
+
+    def _parts_of(self, run: Run) -> list[ContextPart]:
+        """What is not hidden of its context: its time in a new era must not bring back what a jump had hidden."""
+        age_ms = self.moment.hidden_ms(self.collection.key_of(run)) - run.added_ms
+        parts = self._parts(self._snapshot_of(run))
+        return [part for part in parts if part.ttl_ms is None or age_ms < part.ttl_ms]
 
     def _parts(self, snapshot: int) -> list[ContextPart]:
         if snapshot == 0:
@@ -162,10 +174,12 @@ class _Shortening:
             snapshot = known[2]
         else:
             snapshot = run.first if keys else 0
-            for key, part in zip(keys, self._parts(old_snapshot), strict=True):
+            for key, part in zip(keys, self._parts_of(run), strict=True):
                 collection.put_context(write, key, run.account, snapshot, part)
             self.shared[run.account] = (old_snapshot, key_ids, snapshot)
-        header = EXAMPLE_HEADER.pack(FORMAT, run.account, app.id, run.added_ms, self._expiry_ms(run), snapshot)
+        shift_ms = self.moment.shift_ms(collection.key_of(run))
+        added_ms, expiry_ms = run.added_ms + shift_ms, self._expiry_ms(run) + shift_ms
+        header = EXAMPLE_HEADER.pack(FORMAT, run.account, app.id, added_ms, expiry_ms, snapshot)
         start = layout.example_key(collection.enclave, collection.collection, run.first)
         stop = layout.example_key(collection.enclave, collection.collection, run.end)
         for record, value in room.database.items(start, stop):
@@ -180,7 +194,11 @@ class _Shortening:
                 continue
             write.put(record, seal(app.cipher, record, header, room.random(layout.NONCE_BYTES), example))
         write.delete(layout.run_key(collection.enclave, collection.collection, run.expiry_ms, run.first))
-        collection.put_run(write, run._replace(expiry_ms=self._expiry_ms(run)))
+        collection.put_run(write, run._replace(added_ms=added_ms, expiry_ms=expiry_ms))
+
+
+def _moved(scope: Scope, shift_ms: int) -> Scope:
+    return scope._replace(bucket_end_ms=scope.bucket_end_ms + shift_ms)
 
 
 def _open_part(room: Room, record: bytes, value: bytes, key_id: int | None = None) -> ContextPart | None:

@@ -20,6 +20,7 @@ from platform_daemon.store.collection import Room
 from platform_daemon.store.layout import CONTEXT_HEADER, EXAMPLE_HEADER, EXAMPLE_OVERHEAD_BYTES
 from platform_daemon.store.sealing import Forged, unseal
 from platform_daemon.store.store import Scan, StoredExample
+from platform_daemon.store.store_time import Moment
 
 _CHUNK_RECORDS = 512
 
@@ -59,7 +60,7 @@ class Scanner:
         self,
         room: Room,
         scan: Scan,
-        now_ms: Callable[[], int],
+        now: Callable[[], Moment],
         hold: Callable[[], AbstractContextManager[object]],
         quarantine: Callable[[bytes], None],
         bounds: tuple[int, int],
@@ -67,7 +68,7 @@ class Scanner:
         """`bounds`: the lowest sequence to read, and the one to stop before."""
         self._room = room
         self._scan = scan
-        self._now_ms = now_ms
+        self._now = now
         self._hold = hold
         self._quarantine = quarantine
         place = scan.place
@@ -87,8 +88,9 @@ class Scanner:
                 if len(value) < EXAMPLE_OVERHEAD_BYTES:
                     raise self._lost(key)
                 _, account, key_id, added_ms, expiry_ms, snapshot = EXAMPLE_HEADER.unpack_from(value)
-                now_ms = self._now_ms()
-                if expiry_ms <= now_ms or added_ms < scan.added_since_ms or scan.account not in (None, account):
+                # At its age by the clock that hides it, so that its context does not come back either.
+                hidden_ms = self._now().hidden_ms(key_id)
+                if expiry_ms <= hidden_ms or added_ms < scan.added_since_ms or scan.account not in (None, account):
                     continue
                 cipher = keyring.cipher(key_id)
                 if cipher is None:
@@ -98,7 +100,7 @@ class Scanner:
                 except Forged as error:
                     raise self._lost(key) from error
                 shared = chunk.snapshots.get(snapshot)
-                context = _NO_CONTEXT if shared is None else self._context(shared, now_ms - added_ms)
+                context = _NO_CONTEXT if shared is None else self._context(shared, hidden_ms - added_ms)
                 yield StoredExample(layout.sequence_of(key), added_ms, example, context)
 
     def _bounds(self) -> tuple[bytes, bytes]:

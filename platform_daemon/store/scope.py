@@ -51,6 +51,8 @@ class Selector:
     parts: frozenset[str] | None = None
     ended_by_ms: int | None = None
     ids: frozenset[int] | None = None
+    first_id: int = 0
+    before_id: int | None = None
 
     def takes(self, key_id: int, scope: Scope) -> bool:
         return (
@@ -61,6 +63,8 @@ class Selector:
             and (self.parts is None or scope.part in self.parts)
             and (self.ended_by_ms is None or scope.bucket_end_ms <= self.ended_by_ms)
             and (self.ids is None or key_id in self.ids)
+            and self.first_id <= key_id
+            and (self.before_id is None or key_id < self.before_id)
         )
 
 
