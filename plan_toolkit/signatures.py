@@ -1,7 +1,7 @@
 """The functions of a plan's graph: what each signature computes, the same for every engine."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from plan_toolkit.optimizers import Optimizer, StateVariable
 
 Tensor = Any
 Outputs = Mapping[str, Tensor]
+# Entered around what is differentiated; what it yields is called once the forward pass is there.
+Gradients = Callable[[], AbstractContextManager[Callable[[], None]]]
 
 # Operations that find their function in the process which made the graph: py_function and numpy_function.
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
@@ -69,6 +71,11 @@ class Functions:
     variables: tuple[Any, ...]
 
 
+@contextmanager
+def _usual_gradients() -> Iterator[Callable[[], None]]:
+    yield lambda: None
+
+
 def inference_functions(model: Model, answers: Answers, batch_size: int | None) -> Functions:
     """infer, get_parameters and set_parameters. `batch_size` None leaves the batch open."""
     functions = {
@@ -85,9 +92,9 @@ def training_functions(
     optimizer: Optimizer,
     label: Feed,
     batch_size: int | None,
-    gradients: Callable[[], AbstractContextManager[None]] = nullcontext,
+    gradients: Gradients = _usual_gradients,
 ) -> Functions:
-    """All signatures of a training plan. `gradients` is entered around the forward pass that is differentiated."""
+    """All signatures of a training plan."""
     specs = _specs(model.feeds, batch_size)
     labelled = {**specs, **_specs((label,), batch_size)}
     functions = {
@@ -106,15 +113,16 @@ def _train_step(
     loss: Loss,
     optimizer: Optimizer,
     label_input: str,
-    gradients: Callable[[], AbstractContextManager[None]],
+    gradients: Gradients,
 ) -> Callable[..., Outputs]:
     def train(**inputs: Tensor) -> Outputs:
         label = inputs.pop(label_input)
-        with gradients():
+        with gradients() as all_computed:
             rows = loss.rows(label, single(model.forward(inputs, True)))
             total = loss.total(rows)
             for penalty in model.penalties():
                 total += tf.cast(penalty, total.dtype)
+            all_computed()
             # Inner functions of the author's are inlined while they are differentiated.
             slopes = _slopes(total, [parameter.variable for parameter in model.trainable()])
         optimizer.apply([_dense(slope) for slope in slopes])

@@ -27,6 +27,9 @@ STACKS = {
     "convolution": lambda: stack(
         (8, 8, 1), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(2), layers.Conv2D(3, 3), layers.Flatten()
     ),
+    "wide convolution": lambda: stack(
+        (4, 28, 1), layers.Conv2D(6, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten()
+    ),
     "strided convolution": lambda: stack(
         (9, 7, 2), layers.Conv2D(4, 3, 2, "same", activation="relu"), layers.Flatten()
     ),
