@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,10 +28,10 @@ logger = logging.getLogger("client_lib")
 class Connecting:
     """A connection to be made: `async with` it, or await it and close what it returns."""
 
-    def __init__(self, transport: TransportName, socket: Path, app: App) -> None:
-        self._transport: TransportName = transport
-        self._socket = socket
-        self._app = app
+    def __init__(self, make: Callable[[], Connection], assets: Path | None) -> None:
+        """`make` is called within the event loop that is to have the connection."""
+        self._make = make
+        self._assets = assets
         self._made: Learning | None = None
 
     def __await__(self) -> Generator[Any, None, "Learning"]:
@@ -48,14 +48,13 @@ class Connecting:
             await self._made.close()
 
     async def _connect(self) -> "Learning":
-        carrier = _open_transport(self._transport, self._socket)
-        connection = Connection(carrier, lambda: open_session(self._app.keys))
+        connection = self._make()
         try:
             await connection.run(connection.calls.open())
         except BaseException:
-            await carrier.close()
+            await connection.transport.close()
             raise
-        return Learning(connection, self._app.assets)
+        return Learning(connection, self._assets)
 
 
 class Learning:
@@ -82,7 +81,10 @@ class Learning:
 
         Raises CredentialsError and InvalidArgument at once; the rest once awaited.
         """
-        return Connecting(transport, find_socket(socket), App.find(package, credentials, assets))
+        app, path = App.find(package, credentials, assets), find_socket(socket)
+        return Connecting(
+            lambda: Connection(_open_transport(transport, path), lambda: open_session(app.keys)), app.assets
+        )
 
     async def get_collection_client(self, options: CollectionOptions | str) -> CollectionClient:
         """A collection. With options, create it or change those that are set; with a name alone, use it as it is.

@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 
 from insitu_cli.exits import ExitCode
 from insitu_cli.root import cli
-from tests.client.conftest import device, simulator
+from tests.client.conftest import device, served
 from tests.client.devices import Device
 
-__all__ = ["device", "simulator"]
+__all__ = ["device", "served"]
 
 Insitu = Callable[..., Result]
 

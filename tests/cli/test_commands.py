@@ -3,17 +3,17 @@
 import json
 import stat
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from client_lib import CollectionOptions
+from client_lib import CollectionOptions, TrainerOptions, testing
 from insitu.v1 import control_pb2
 from insitu_cli import output
 from insitu_cli.exits import ExitCode
 from tests.cli.conftest import Insitu
-from tests.client.devices import Device
-from tests.client.simulator import SimulatedDaemon
+from tests.client.devices import Device, InMemory
 
 PACKAGE = "com.example.keyboard"
 Json = Callable[..., Any]
@@ -86,11 +86,11 @@ def test_removing_asks_first(collecting: Device, insitu: Insitu, insitu_json: Js
 
 def test_token_is_a_session(collecting: Device, insitu: Insitu) -> None:
     from client_lib.collection import STATS
-    from client_lib.grpc_transport import GrpcTransport
+    from client_lib.lane_transport import LaneTransport
     from insitu.v1.collection_pb2 import CollectionStatsRequest
 
     session = insitu("app", "token", PACKAGE).stdout.strip()
-    transport = GrpcTransport(collecting.daemon.socket)
+    transport = LaneTransport(collecting.daemon.socket)
     request = CollectionStatsRequest(collection="words")
     assert transport.call(STATS, request, session=session, timeout_s=5).examples == 3
     transport.close()
@@ -188,10 +188,8 @@ def test_wrong_usage(insitu: Insitu, command: tuple[str, ...]) -> None:
     insitu(*command, expect=ExitCode.USAGE)
 
 
-def test_scripted_context(
-    simulator: SimulatedDaemon, insitu: Insitu, insitu_json: Json, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INSITU_HOME", str(simulator.home))
+def test_scripted_context(served: InMemory, insitu: Insitu, insitu_json: Json, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSITU_HOME", str(served.home))
     insitu("context", "set", "power", "charging=yes", "battery_level=0.5")
     insitu("context", "set", "network", "connected=no", "kind=wifi")
     readings = {reading["type"]: reading["features"] for reading in insitu_json("context", "show")}
@@ -203,21 +201,20 @@ def test_scripted_context(
     assert "no feature" in insitu("context", "set", "power", "colour=red", expect=ExitCode.FAILED).stderr
 
 
-def test_models(simulator: SimulatedDaemon, insitu: Insitu, insitu_json: Json, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INSITU_HOME", str(simulator.home))
-    Device(simulator).approved_app(PACKAGE)
+def test_models(served: InMemory, insitu: Insitu, insitu_json: Json, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSITU_HOME", str(served.home))
     uri = "artifact:/words-session/params"
-    versions = [
-        control_pb2.ArtifactVersion(version=number, size_bytes=4096, created_ms=1, plan_name="words", context=["power"])
-        for number in (2, 1)
-    ]
-    versions[0].metrics.add(name="accuracy", before=0.5, after=0.75)
-    simulator.state.app(PACKAGE).models[uri] = control_pb2.MutableArtifact(
-        package=PACKAGE, uri=uri, versions=versions, version_in_use=2
-    )
+    plan = testing.training_plan("words", collection="words", context=["power"])
+    learning = served.memory.connect(PACKAGE, context=["power"])
+    learning.get_collection_client(CollectionOptions("words")).add({"x": 1.0}).result()
+    served.memory.idle_and_charging()
+    learning.get_trainer_client(TrainerOptions("words-session", plan, uri)).schedule()
+    for accuracy in (0.5, 0.75):
+        served.memory.run(PACKAGE, "words-session", testing.Commit({"accuracy": (0.5, accuracy)}))
+        served.memory.advance(timedelta(days=1))
     shown = insitu("models", "list").stdout
     assert "accuracy 0.5 to 0.75" in shown
-    assert "4 KiB" in shown
+    assert "power" in shown
     assert insitu_json("models", "rollback", PACKAGE, uri)["version_in_use"] == 1
     nothing_left = insitu("models", "rollback", PACKAGE, uri, expect=ExitCode.FAILED)
     assert "no earlier version" in nothing_left.stderr

@@ -1,11 +1,12 @@
-"""`device` is any daemon that the protocol allows; `simulator` is one whose faults a test can choose."""
+"""`device` is any daemon that the protocol allows; `served` is one in memory behind sockets, whose faults a test can
+choose, and `memory` the same without sockets."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.client.devices import CHOSEN, DAEMONS, Device, simulated
-from tests.client.simulator import SimulatedDaemon
+from client_lib import testing
+from tests.client.devices import CHOSEN, DAEMONS, Device, InMemory, in_memory
 
 
 @pytest.fixture(params=CHOSEN)
@@ -15,6 +16,12 @@ def device(request: pytest.FixtureRequest) -> Iterator[Device]:
 
 
 @pytest.fixture
-def simulator() -> Iterator[SimulatedDaemon]:
-    with simulated() as daemon:
+def served() -> Iterator[InMemory]:
+    with in_memory() as daemon:
         yield daemon
+
+
+@pytest.fixture
+def memory() -> Iterator[testing.Device]:
+    with testing.Device() as device:
+        yield device

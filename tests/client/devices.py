@@ -9,15 +9,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from client_lib import Learning
+from client_lib import Learning, testing
 from client_lib.control import ControlClient
 from client_lib.credentials import CredentialsFile
 from client_lib.identity import new_credentials
 from insitu.v1 import control_pb2
-from tests.client.simulator import SimulatedDaemon
 
 
 class Daemon(Protocol):
@@ -88,15 +88,28 @@ def short_home() -> Iterator[Path]:
         shutil.rmtree(home)
 
 
+class InMemory:
+    """A device in memory that serves a home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.socket = home / "run" / "insitu.sock"
+        self.memory = testing.Device(now=datetime.now(UTC))
+        self.memory.serve(home)
+
+    def start(self) -> None:
+        self.memory.start()
+
+    def stop(self) -> None:
+        self.memory.stop()
+
+
 @contextmanager
-def simulated() -> Iterator[SimulatedDaemon]:
+def in_memory() -> Iterator[InMemory]:
     with short_home() as home:
-        daemon = SimulatedDaemon(home)
-        daemon.start()
-        try:
+        daemon = InMemory(home)
+        with daemon.memory:
             yield daemon
-        finally:
-            daemon.stop()
 
 
 @contextmanager
@@ -107,6 +120,6 @@ def real() -> Iterator[Daemon]:
         yield daemon
 
 
-DAEMONS: dict[str, Callable[[], AbstractContextManager[Daemon]]] = {"simulated": simulated, "real": real}
+DAEMONS: dict[str, Callable[[], AbstractContextManager[Daemon]]] = {"memory": in_memory, "real": real}
 """Every daemon that the shared tests run against."""
-CHOSEN = os.environ.get("INSITU_TEST_DAEMONS", "simulated,real").split(",")
+CHOSEN = os.environ.get("INSITU_TEST_DAEMONS", "memory,real").split(",")

@@ -16,25 +16,23 @@ from client_lib import (
     Learning,
     NotFound,
     PermissionDenied,
+    ResourceExhausted,
     Unavailable,
+    testing,
 )
 from client_lib.collection import options_to_wire
-from client_lib.encoding import decode
 from tests.client.devices import Device
-from tests.client.simulator import SimulatedDaemon
 
 PACKAGE = "com.example.keyboard"
 
 
 @pytest.fixture
-def learning(simulator: SimulatedDaemon) -> Iterator[Learning]:
-    device = Device(simulator)
-    with device.connect(device.approved_app(PACKAGE), PACKAGE) as connected:
-        yield connected
+def learning(memory: testing.Device) -> Learning:
+    return memory.connect(PACKAGE)
 
 
-def stored(simulator: SimulatedDaemon, collection: str = "words") -> list[dict[str, list[object]]]:
-    return [decode(example) for _, example in simulator.state.app(PACKAGE).collections[collection].examples]
+def stored(memory: testing.Device, collection: str = "words") -> list[dict[str, list[object]]]:
+    return [dict(example.features) for example in memory.stored(PACKAGE, collection)]
 
 
 def test_examples_go_in_and_are_counted(device: Device) -> None:
@@ -103,54 +101,54 @@ def test_only_options_that_are_given_are_sent() -> None:
     ]
 
 
-def test_batches_stay_below_both_limits(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_batches_stay_below_both_limits(memory: testing.Device, learning: Learning) -> None:
     words = learning.get_collection_client(CollectionOptions("words"))
     words.add_many({"label": i} for i in range(2001)).result()
-    assert simulator.count("Collections/Add") == 3
+    assert memory.count("Collections/Add") == 3
     words.add_many([{"blob": b"x" * 400_000}] * 5).result()
-    assert simulator.count("Collections/Add") == 3 + 3
-    assert [row["label"] for row in stored(simulator)[:2001]] == [[i] for i in range(2001)]
+    assert memory.count("Collections/Add") == 3 + 3
+    assert [row["label"] for row in stored(memory)[:2001]] == [[i] for i in range(2001)]
     assert words.add_many([]).result() == 0
 
 
-def test_order_is_kept(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_order_is_kept(memory: testing.Device, learning: Learning) -> None:
     words = learning.get_collection_client(CollectionOptions("words"))
     for i in range(50):
         words.add({"label": i})
     words.stats()
-    assert [row["label"] for row in stored(simulator)] == [[i] for i in range(50)]
+    assert [row["label"] for row in stored(memory)] == [[i] for i in range(50)]
 
 
-def test_lost_answer_stores_nothing_twice(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_lost_answer_stores_nothing_twice(memory: testing.Device, learning: Learning) -> None:
     words = learning.get_collection_client(CollectionOptions("words"))
-    simulator.fail("Collections/Add", "UNAVAILABLE", times=3, takes_effect=True)
+    memory.fail("Collections/Add", Unavailable("the answer is lost"), times=3, takes_effect=True)
     assert words.add_many([{"label": 1}, {"label": 2}]).result() == 2
-    assert simulator.count("Collections/Add") == 4
-    assert len(stored(simulator)) == 2
+    assert memory.count("Collections/Add") == 4
+    assert len(stored(memory)) == 2
 
 
-def test_refusals_are_not_repeated(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_refusals_are_not_repeated(memory: testing.Device, learning: Learning) -> None:
     words = learning.get_collection_client(CollectionOptions("words"))
-    simulator.fail("Collections/Add", "RESOURCE_EXHAUSTED", reason="QUOTA")
+    memory.fail("Collections/Add", ResourceExhausted("enough", reason="QUOTA"))
     error = words.add({"label": 1}).exception()
     assert error is not None
     assert (error.reason, error.status) == ("QUOTA", "RESOURCE_EXHAUSTED")  # type: ignore[attr-defined]
-    assert simulator.count("Collections/Add") == 1
+    assert memory.count("Collections/Add") == 1
 
 
-def test_task_tells_what_was_stored_before_a_failure(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_task_tells_what_was_stored_before_a_failure(memory: testing.Device, learning: Learning) -> None:
     words = learning.get_collection_client(CollectionOptions("words"))
 
     def examples() -> Iterator[dict[str, int]]:
         yield from ({"label": i} for i in range(1000))
         words.stats()
-        simulator.fail("Collections/Add", "RESOURCE_EXHAUSTED")
+        memory.fail("Collections/Add", ResourceExhausted("enough"))
         yield from ({"label": i} for i in range(1000))
 
     task = words.add_many(examples())
     assert task.exception() is not None
     assert task.stored in (0, 1000)
-    assert task.stored == len(stored(simulator))
+    assert task.stored == len(stored(memory))
 
 
 def test_callbacks_see_the_outcome(learning: Learning) -> None:
@@ -162,7 +160,7 @@ def test_callbacks_see_the_outcome(learning: Learning) -> None:
     assert seen == [1]
 
 
-def test_malformed_example_is_refused_before_it_is_sent(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_malformed_example_is_refused_before_it_is_sent(memory: testing.Device, learning: Learning) -> None:
     words = learning.get_collection_client(CollectionOptions("words"))
     with pytest.raises(InvalidArgument, match="'label'") as caught:
         words.add({"label": None})
@@ -172,29 +170,29 @@ def test_malformed_example_is_refused_before_it_is_sent(simulator: SimulatedDaem
     assert words.stats().examples == 1
 
 
-def test_examples_on_their_way_are_sent_before_closing(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
-    with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
+def test_examples_on_their_way_are_sent_before_closing(memory: testing.Device) -> None:
+    with memory.connect(PACKAGE) as learning:
         words = learning.get_collection_client(CollectionOptions("words"))
         for i in range(20):
             words.add({"label": i})
-    assert len(stored(simulator)) == 20
+    assert len(stored(memory)) == 20
     with pytest.raises(Cancelled):
         words.add({"label": 1})
     with pytest.raises((Cancelled, Unavailable)):
         words.stats()
 
 
-def test_tasks_ride_out_a_restart(simulator: SimulatedDaemon, learning: Learning) -> None:
-    words = learning.get_collection_client(CollectionOptions("words"))
-    simulator.stop()
-    task = words.add({"label": 1})
-    simulator.start()
-    assert task.result() == 1
-    assert len(stored(simulator)) == 1
+def test_tasks_ride_out_a_restart(device: Device) -> None:
+    with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        device.daemon.stop()
+        task = words.add({"label": 1})
+        device.daemon.start()
+        assert task.result() == 1
+        assert words.stats().examples == 1
 
 
-def test_calls_that_somebody_waits_for_do_not(simulator: SimulatedDaemon, learning: Learning) -> None:
-    simulator.stop()
+def test_calls_that_somebody_waits_for_do_not(memory: testing.Device, learning: Learning) -> None:
+    memory.stop()
     with pytest.raises(DaemonNotRunning):
         learning.get_collection_client(CollectionOptions("words"))

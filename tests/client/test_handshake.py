@@ -20,8 +20,7 @@ from client_lib import (
 )
 from client_lib.credentials import CredentialsFile
 from client_lib.identity import new_credentials
-from tests.client.devices import Device
-from tests.client.simulator import SimulatedDaemon
+from tests.client.devices import Device, InMemory
 
 PACKAGE = "com.example.keyboard"
 
@@ -41,8 +40,8 @@ def test_first_connection_asks_for_approval_and_says_how(device: Device) -> None
         learning.get_collection_client(CollectionOptions("words"))
 
 
-def test_wrong_first_steps_are_told_without_what_lies_below(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
+def test_wrong_first_steps_are_told_without_what_lies_below(served: InMemory) -> None:
+    device = Device(served)
     credentials = device.new_app(PACKAGE)
     told = []
     with pytest.raises(NotApproved) as caught:
@@ -51,7 +50,7 @@ def test_wrong_first_steps_are_told_without_what_lies_below(simulator: Simulated
     with pytest.raises(NotApproved) as caught:
         device.connect(credentials, PACKAGE)
     told.append("".join(traceback.format_exception(caught.value)))
-    simulator.stop()
+    served.stop()
     with pytest.raises(DaemonNotRunning) as absent:
         device.connect(credentials, PACKAGE)
     told.append("".join(traceback.format_exception(absent.value)))
@@ -60,15 +59,16 @@ def test_wrong_first_steps_are_told_without_what_lies_below(simulator: Simulated
         assert "grpc._channel" not in text
 
 
-def test_registers_once_for_each_daemon(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
+def test_registers_once_for_each_daemon(served: InMemory) -> None:
+    device = Device(served)
     credentials = device.approved_app(PACKAGE)
     for _ in range(3):
         device.connect(credentials, PACKAGE).close()
-    assert (simulator.count("Access/Register"), simulator.count("Access/Open")) == (1, 3)
-    simulator.state.audience = "another device"
+    assert (served.memory.count("Access/Register"), served.memory.count("Access/Open")) == (1, 3)
+    served.memory.become_another_device()
+    device.approve(credentials)
     device.connect(credentials, PACKAGE).close()
-    assert simulator.count("Access/Register") == 2
+    assert served.memory.count("Access/Register") == 2
     held = CredentialsFile(credentials).read()
     assert len(held.platform_keys) == 2
     assert "BEGIN CERTIFICATE" in held.certificate_pem
@@ -76,17 +76,17 @@ def test_registers_once_for_each_daemon(simulator: SimulatedDaemon) -> None:
     assert [path.name for path in credentials.parent.iterdir()] == [credentials.name]
 
 
-def test_registers_again_when_the_key_is_no_longer_known(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
+def test_registers_again_when_the_key_is_no_longer_known(served: InMemory) -> None:
+    device = Device(served)
     credentials = device.approved_app(PACKAGE)
     device.connect(credentials, PACKAGE).close()
-    simulator.state.app(PACKAGE).platform_key_sha256 = "forgotten"
+    served.memory.forget_platform_key(PACKAGE)
     device.connect(credentials, PACKAGE).close()
-    assert simulator.count("Access/Register") == 2
+    assert served.memory.count("Access/Register") == 2
 
 
-def test_processes_that_start_together_share_one_registration(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
+def test_processes_that_start_together_share_one_registration(served: InMemory) -> None:
+    device = Device(served)
     credentials = device.approved_app(PACKAGE)
     failures: list[BaseException] = []
 
@@ -102,7 +102,7 @@ def test_processes_that_start_together_share_one_registration(simulator: Simulat
     for thread in threads:
         thread.join()
     assert not failures
-    assert simulator.count("Access/Register") == 1
+    assert served.memory.count("Access/Register") == 1
 
 
 def test_removed_app_has_to_be_approved_again(device: Device) -> None:
@@ -134,36 +134,36 @@ def test_wrong_api_key_is_refused(device: Device) -> None:
         device.connect(credentials, PACKAGE)
 
 
-def test_session_is_renewed_when_the_daemon_forgot_it(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
+def test_session_is_renewed_when_the_daemon_forgot_it(served: InMemory) -> None:
+    device = Device(served)
     with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
         words = learning.get_collection_client(CollectionOptions("words"))
-        simulator.state.sessions.clear()
+        served.memory.end_sessions()
         assert words.stats().examples == 0
-        assert simulator.count("Access/Open") == 2
+        assert served.memory.count("Access/Open") == 2
 
 
-def test_one_thread_renews_for_all(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
+def test_one_thread_renews_for_all(served: InMemory) -> None:
+    device = Device(served)
     with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
         words = learning.get_collection_client(CollectionOptions("words"))
-        simulator.state.sessions.clear()
+        served.memory.end_sessions()
         threads = [threading.Thread(target=words.stats) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert simulator.count("Access/Open") == 2
+        assert served.memory.count("Access/Open") == 2
 
 
-def test_a_session_that_stays_unknown_is_not_renewed_for_ever(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
+def test_a_session_that_stays_unknown_is_not_renewed_for_ever(served: InMemory) -> None:
+    device = Device(served)
     with device.connect(device.approved_app(PACKAGE), PACKAGE) as learning:
         words = learning.get_collection_client(CollectionOptions("words"))
-        simulator.fail("Collections/Stats", "UNAUTHENTICATED", times=100)
+        served.memory.fail("Collections/Stats", Unauthenticated("no"), times=100)
         with pytest.raises(Unauthenticated):
             words.stats()
-        assert simulator.count("Access/Open") == 4
+        assert served.memory.count("Access/Open") == 4
 
 
 def test_calls_go_on_after_the_daemon_restarts(device: Device) -> None:
@@ -184,13 +184,13 @@ def test_without_a_daemon_connecting_fails_at_once(tmp_path: Path) -> None:
         Learning.connect(package=PACKAGE, credentials=credentials, socket=tmp_path / "no.sock")
 
 
-def test_closing_ends_the_session(simulator: SimulatedDaemon) -> None:
-    device = Device(simulator)
+def test_closing_ends_the_session(served: InMemory) -> None:
+    device = Device(served)
     learning = device.connect(device.approved_app(PACKAGE), PACKAGE)
-    assert len(simulator.state.sessions) == 1
+    assert served.memory.owner.status().open_sessions == 1
     learning.close()
     learning.close()
-    assert not simulator.state.sessions
+    assert served.memory.owner.status().open_sessions == 0
 
 
 def test_package_must_be_the_one_of_the_file(tmp_path: Path) -> None:

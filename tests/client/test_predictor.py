@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,29 +24,22 @@ from client_lib import (
     Times,
     TrainerOptions,
     Unavailable,
+    testing,
 )
 from client_lib.sessions import options_to_wire
 from insitu.v1 import training_pb2
-from tests.client.devices import Device
-from tests.client.simulator import SimulatedDaemon
 
 PACKAGE = "com.example.keyboard"
-PLAN = b"a plan that the simulator does not look into" * 100_000
+PLAN = testing.inference_plan("sum", score_output="sum", parameters=b"several pieces of an upload" * 100_000)
+TRAINING_PLAN = testing.training_plan("sum", collection="words", minimum_examples=50)
 
 
 @pytest.fixture
-def learning(simulator: SimulatedDaemon, tmp_path: Path) -> Iterator[Learning]:
-    device = Device(simulator)
+def learning(memory: testing.Device, tmp_path: Path) -> Learning:
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "infer plan.binpb").write_bytes(PLAN)
-    connected = Learning.connect(
-        package=PACKAGE,
-        credentials=device.approved_app(PACKAGE),
-        socket=simulator.socket,
-        assets=tmp_path / "assets",
-    )
-    with connected:
-        yield connected
+    memory.predicts(PLAN, lambda features, version: {"sum": sum(features["x"]), "row": features["x"]})
+    return memory.connect(PACKAGE, assets=tmp_path / "assets")
 
 
 def test_predict(learning: Learning) -> None:
@@ -76,34 +68,34 @@ def test_predict_rank_returns_the_candidates_best_first(learning: Learning) -> N
     assert [place.score for place in ranking] == [3.0, 2.0, 1.0]
 
 
-def test_plan_is_handed_over_once_in_pieces(simulator: SimulatedDaemon, learning: Learning, tmp_path: Path) -> None:
+def test_plan_is_handed_over_once_in_pieces(memory: testing.Device, learning: Learning, tmp_path: Path) -> None:
     path = tmp_path / "plan.binpb"
     path.write_bytes(PLAN)
     for plan in (path, f"file:{path}", "asset:infer%20plan.binpb", PLAN):
         learning.get_predictor_client(PredictorOptions(plan=plan)).predict({"x": 1.0})
-    assert simulator.count("Artifacts/Put") == -(-len(PLAN) // 2**20)
-    assert simulator.state.app(PACKAGE).artifacts == {hashlib.sha256(PLAN).hexdigest(): PLAN}
+    assert memory.count("Artifacts/Put") == -(-len(PLAN) // 2**20)
+    assert memory.plans(PACKAGE) == {hashlib.sha256(PLAN).hexdigest(): PLAN}
 
 
-def test_plan_that_the_daemon_lost_is_handed_over_again(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_plan_that_the_daemon_lost_is_handed_over_again(memory: testing.Device, learning: Learning) -> None:
     predictor = learning.get_predictor_client(PredictorOptions(plan=PLAN))
     predictor.load()
-    simulator.state.app(PACKAGE).artifacts.clear()
+    memory.plans(PACKAGE).clear()
     assert predictor.predict({"x": 2.0})["sum"].tolist() == 2.0
 
 
-def test_upload_survives_a_lost_answer(simulator: SimulatedDaemon, learning: Learning) -> None:
-    simulator.fail("Artifacts/Put", "UNAVAILABLE", takes_effect=True)
+def test_upload_survives_a_lost_answer(memory: testing.Device, learning: Learning) -> None:
+    memory.fail("Artifacts/Put", Unavailable("the answer is lost"), takes_effect=True)
     assert learning.get_predictor_client(PredictorOptions(plan=PLAN)).load().plan_name == "sum"
-    assert simulator.state.app(PACKAGE).artifacts == {hashlib.sha256(PLAN).hexdigest(): PLAN}
+    assert memory.plans(PACKAGE) == {hashlib.sha256(PLAN).hexdigest(): PLAN}
 
 
-def test_upload_goes_on_where_an_earlier_one_stopped(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_upload_goes_on_where_an_earlier_one_stopped(memory: testing.Device, learning: Learning) -> None:
     digest = hashlib.sha256(PLAN).hexdigest()
-    simulator.state.app(PACKAGE).partial[digest] = PLAN[: 2**20 + 17]
+    memory.begin_upload(PACKAGE, PLAN, 2**20 + 17)
     learning.get_predictor_client(PredictorOptions(plan=PLAN)).load()
-    assert simulator.state.app(PACKAGE).artifacts == {digest: PLAN}
-    assert simulator.count("Artifacts/Put") == 1 + -(-(len(PLAN) - 2**20 - 17) // 2**20)
+    assert memory.plans(PACKAGE) == {digest: PLAN}
+    assert memory.count("Artifacts/Put") == 1 + -(-(len(PLAN) - 2**20 - 17) // 2**20)
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
@@ -154,46 +146,47 @@ def test_missing_file_and_missing_repository(learning: Learning, tmp_path: Path)
 
 def test_parameters_that_are_required_and_not_there(learning: Learning) -> None:
     options = PredictorOptions(plan=PLAN, parameters="artifact:/words-session/params", parameters_required=True)
-    with pytest.raises(FailedPrecondition, match="not produced yet"):
+    with pytest.raises(FailedPrecondition, match="has not been produced yet"):
         learning.get_predictor_client(options).predict({"x": 1.0})
 
 
 def test_refusal_names_the_feature(learning: Learning) -> None:
-    with pytest.raises(InvalidArgument) as caught:
+    with pytest.raises(InvalidArgument, match="'x'") as caught:
         learning.get_predictor_client(PredictorOptions(plan=PLAN)).predict({"y": 1.0})
-    assert caught.value.field == "x"
+    assert caught.value.reason == "FEATURE_MISSING"
 
 
-def test_prediction_is_repeated_while_the_worker_restarts(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_prediction_is_repeated_while_the_worker_restarts(memory: testing.Device, learning: Learning) -> None:
     predictor = learning.get_predictor_client(PredictorOptions(plan=PLAN))
-    simulator.fail("Prediction/Predict", "UNAVAILABLE", reason="WORKER_GONE", times=2)
+    memory.fail("Prediction/Predict", Unavailable("it restarts", reason="WORKER_GONE"), times=2)
     assert predictor.predict({"x": 1.0})["sum"].tolist() == 1.0
 
 
-def test_training_session(simulator: SimulatedDaemon, learning: Learning) -> None:
-    options = TrainerOptions("words-session", plan=PLAN, output="artifact:/words-session/params")
+def test_training_session(memory: testing.Device, learning: Learning) -> None:
+    options = TrainerOptions("words-session", plan=TRAINING_PLAN, output="artifact:/words-session/params")
     trainer = learning.get_trainer_client(options)
     with pytest.raises(NotFound):
         trainer.status()
     status = trainer.schedule()
     assert (status.session, status.state, status.output_version) == ("words-session", SessionState.WAITING, 0)
-    assert "idle" in status.reasons[0]
-    assert [(reading.name, reading.satisfied) for reading in status.conditions] == [("idle", False), ("examples", True)]
+    assert "idle: unknown" in status.reasons[0]
+    readings = {reading.name: reading.satisfied for reading in status.conditions}
+    assert (readings["idle"], readings["examples"], readings["consent"]) == (False, False, True)
     assert trainer.status() == status
     trainer.stop()
     with pytest.raises(NotFound):
         trainer.stop()
 
 
-def test_stopping_is_not_repeated(simulator: SimulatedDaemon, learning: Learning) -> None:
+def test_stopping_is_not_repeated(memory: testing.Device, learning: Learning) -> None:
     trainer = learning.get_trainer_client(
-        TrainerOptions("words-session", plan=PLAN, output="artifact:/words-session/p")
+        TrainerOptions("words-session", plan=TRAINING_PLAN, output="artifact:/words-session/p")
     )
     trainer.schedule()
-    simulator.fail("Training/Stop", "UNAVAILABLE")
+    memory.fail("Training/Stop", Unavailable("busy"))
     with pytest.raises(Unavailable):
         trainer.stop()
-    assert simulator.count("Training/Stop") == 1
+    assert memory.count("Training/Stop") == 1
 
 
 def test_cadences() -> None:

@@ -102,20 +102,14 @@ def test_delays_end_within_the_patience(seed: int) -> None:
 
 @pytest.mark.parametrize("socket", ["a b#c%20?.sock", "ä.sock"])
 def test_any_name_of_a_home_works(tmp_path: Path, socket: str) -> None:
-    from tests.client.devices import Device, short_home
-    from tests.client.simulator import SimulatedDaemon
+    from tests.client.devices import Device, in_memory
 
-    with short_home() as home:
-        daemon = SimulatedDaemon(home)
-        daemon.start()
-        try:
-            (home / socket).symlink_to(daemon.socket)
-            credentials = Device(daemon).approved_app("com.example.keyboard")
-            client_lib.Learning.connect(
-                package="com.example.keyboard", credentials=credentials, socket=home / socket
-            ).close()
-        finally:
-            daemon.stop()
+    with in_memory() as daemon:
+        (daemon.home / socket).symlink_to(daemon.socket)
+        credentials = Device(daemon).approved_app("com.example.keyboard")
+        client_lib.Learning.connect(
+            package="com.example.keyboard", credentials=credentials, socket=daemon.home / socket
+        ).close()
 
 
 def test_tensors_of_every_element_type() -> None:

@@ -1,0 +1,181 @@
+"""The Collections service in memory."""
+
+import re
+from collections.abc import Sequence
+
+from google.protobuf.duration_pb2 import Duration
+
+from client_lib.errors import InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
+from client_lib.testing.context import checked_type, injected
+from client_lib.testing.state import App, Collection, Entry, Limits, Part, State
+from insitu.v1 import collection_pb2 as pb
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_LONGEST_TTL_MS = 10 * 365 * 24 * 3600 * 1000
+_LONGEST_KEY_BYTES = 64
+_LONGEST_ACCOUNT = 256
+_KEYS_HOLD_MS = 24 * 3600 * 1000
+
+
+class Collections:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def configure(self, request: pb.ConfigureCollectionRequest, app: App) -> pb.ConfigureCollectionResponse:
+        options = request.options
+        check_name(request.collection, "collection")
+        ttl_ms = _ttl(options.time_to_live, "options.time_to_live") if options.HasField("time_to_live") else None
+        wishes = [_wish(wish) for wish in options.context.wishes] if options.HasField("context") else None
+        if options.max_examples < 0:
+            raise InvalidArgument(
+                "options.max_examples: must not be negative; 0 means no limit", field="options.max_examples"
+            )
+        collection = app.collections.setdefault(request.collection, Collection(request.collection))
+        if ttl_ms is not None:
+            for entry in collection.entries:
+                entry.expires_ms = min(entry.expires_ms, entry.added_ms + ttl_ms)
+            collection.ttl_ms = ttl_ms
+        if wishes is not None:
+            collection.wishes = wishes
+        if options.HasField("max_examples"):
+            collection.max_examples = options.max_examples
+        if options.HasField("durable"):
+            collection.durable = options.durable
+        return pb.ConfigureCollectionResponse(options=_options(collection))
+
+    def add(self, request: pb.AddRequest, app: App) -> pb.AddResponse:
+        if not app.consent:
+            raise PermissionDenied(
+                f"the user has not consented to collection by {app.package}; they can run:"
+                f" insitu consent give {app.package}",
+                reason="NO_CONSENT",
+            )
+        collection = find(app, request.collection)
+        if len(request.idempotency_key) > _LONGEST_KEY_BYTES:
+            raise InvalidArgument(
+                f"idempotency_key: must have at most {_LONGEST_KEY_BYTES} bytes", field="idempotency_key"
+            )
+        if len(request.account) > _LONGEST_ACCOUNT:
+            raise InvalidArgument(f"account: must have at most {_LONGEST_ACCOUNT} characters", field="account")
+        examples = _serialized(request)
+        now_ms, key = self._state.now_ms, request.idempotency_key
+        if key and now_ms - collection.keys.get(key, now_ms - _KEYS_HOLD_MS) < _KEYS_HOLD_MS:
+            return pb.AddResponse(count=len(examples), repeated_request=True)
+        self._check_quota(app, examples)
+        if key:
+            collection.keys[key] = now_ms
+        collection.entries.extend(self._entry(app, collection, example, request.account) for example in examples)
+        live = alive(collection, now_ms)
+        if collection.max_examples:
+            collection.entries = live[-collection.max_examples :]
+        return pb.AddResponse(count=len(examples))
+
+    def stats(self, request: pb.CollectionStatsRequest, app: App) -> pb.CollectionStats:
+        return stats_of(find(app, request.collection), self._state.now_ms)
+
+    def clear(self, request: pb.ClearRequest, app: App) -> pb.ClearResponse:
+        return pb.ClearResponse(count=clear(find(app, request.collection), request.account, self._state.now_ms))
+
+    def list(self, request: pb.ListCollectionsRequest, app: App) -> pb.ListCollectionsResponse:
+        ordered = sorted(app.collections.values(), key=lambda collection: collection.name)
+        return pb.ListCollectionsResponse(collections=[stats_of(one, self._state.now_ms) for one in ordered])
+
+    def _entry(self, app: App, collection: Collection, example: bytes, account: str) -> Entry:
+        now_ms = self._state.now_ms
+        expires_ms = now_ms + collection.ttl_ms
+        context = {}
+        for type, ttl_ms in collection.wishes:
+            features = injected(self._state, app, type)
+            if features is not None:
+                context[type] = Part(features, min(expires_ms, now_ms + ttl_ms if ttl_ms else expires_ms))
+        return Entry(example, account, now_ms, expires_ms, context)
+
+    def _check_quota(self, app: App, examples: Sequence[bytes]) -> None:
+        limits: Limits = self._state.limits
+        held = [entry for one in app.collections.values() for entry in alive(one, self._state.now_ms)]
+        if limits.examples is not None and len(held) + len(examples) > limits.examples:
+            raise ResourceExhausted(
+                f"{app.package} may store {limits.examples} examples; let some expire or clear a collection",
+                reason="EXAMPLE_QUOTA",
+            )
+        size_bytes = sum(entry.size_bytes for entry in held) + sum(map(len, examples))
+        if limits.size_bytes is not None and size_bytes > limits.size_bytes:
+            raise ResourceExhausted(
+                f"{app.package} may store {limits.size_bytes} bytes; let some expire or clear a collection",
+                reason="EXAMPLE_QUOTA",
+            )
+
+
+def check_name(name: str, field: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InvalidArgument(
+            f"{field}: {name[:80]!r} is no name; use up to 64 of a-z, 0-9, '.', '_' and '-', starting with a letter or"
+            " digit",
+            field=field,
+        )
+
+
+def find(app: App, name: str) -> Collection:
+    if name not in app.collections:
+        raise NotFound(f"collection: there is no collection {name!r}; configure it first", field="collection")
+    return app.collections[name]
+
+
+def alive(collection: Collection, now_ms: int) -> list[Entry]:
+    """What has not expired, and of its context what has not."""
+    collection.entries = [entry for entry in collection.entries if entry.expires_ms > now_ms]
+    for entry in collection.entries:
+        entry.context = {type: part for type, part in entry.context.items() if part.expires_ms > now_ms}
+    return collection.entries
+
+
+def stats_of(collection: Collection, now_ms: int) -> pb.CollectionStats:
+    live = alive(collection, now_ms)
+    return pb.CollectionStats(
+        collection=collection.name,
+        examples=len(live),
+        size_bytes=sum(entry.size_bytes for entry in live),
+        oldest_ms=min((entry.added_ms for entry in live), default=0),
+        newest_ms=max((entry.added_ms for entry in live), default=0),
+        next_expiry_ms=min((entry.expires_ms for entry in live), default=0),
+        durable=collection.durable,
+    )
+
+
+def clear(collection: Collection, account: str, now_ms: int) -> int:
+    live = alive(collection, now_ms)
+    collection.entries = [entry for entry in live if account and entry.account != account]
+    return len(live) - len(collection.entries)
+
+
+def _wish(wish: pb.ContextWish) -> tuple[str, int | None]:
+    checked_type(wish.type, "options.context.wishes.type")
+    field = "options.context.wishes.time_to_live"
+    return wish.type, _ttl(wish.time_to_live, field) if wish.HasField("time_to_live") else None
+
+
+def _ttl(duration: Duration, field: str) -> int:
+    ttl_ms = duration.ToMilliseconds()
+    if not 1000 <= ttl_ms <= _LONGEST_TTL_MS:
+        raise InvalidArgument(f"{field}: must lie between 1 second and 10 years", field=field)
+    return ttl_ms
+
+
+def _serialized(request: pb.AddRequest) -> list[bytes]:
+    if not request.examples:
+        raise InvalidArgument("examples: is empty; send at least one example", field="examples")
+    for number, example in enumerate(request.examples):
+        if not example.features.feature:
+            raise InvalidArgument(f"examples: number {number} has no feature", field="examples")
+    return [example.SerializeToString() for example in request.examples]
+
+
+def _options(collection: Collection) -> pb.CollectionOptions:
+    options = pb.CollectionOptions(max_examples=collection.max_examples, durable=collection.durable)
+    options.time_to_live.FromMilliseconds(collection.ttl_ms)
+    options.context.SetInParent()
+    for type, ttl_ms in collection.wishes:
+        wish = options.context.wishes.add(type=type)
+        if ttl_ms is not None:
+            wish.time_to_live.FromMilliseconds(ttl_ms)
+    return options
