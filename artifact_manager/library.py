@@ -14,7 +14,7 @@ from insitu.v1.plan_pb2 import Plan
 REMEMBERED = 256
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlanRecord:
     """A plan that keeps every rule. `plan` lacks the inline graph and the base parameters: read the blob for them."""
 

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from insitu.v1 import example_pb2, plan_pb2
 from ml_engines.columns import Array, Column, FeatureError, column
 from ml_engines.errors import BadInput, FeatureMissing
-from ml_engines.tensors import dtype_of
+from ml_engines.tensors import column_of, dtype_of
 
 CONTEXT_PREFIX = "context:"
 
@@ -95,6 +95,31 @@ class Feeds:
             row = feed.build([feed.pick(context, feed.default, None)])
             arrays[feed.input] = np.repeat(row, len(examples), axis=0)
         return arrays
+
+    def table(
+        self, columns: Sequence[example_pb2.Tensor], context: example_pb2.Features | None = None
+    ) -> tuple[dict[str, Array], int]:
+        """Inputs for a prediction from columns, one tensor a feature, and how many rows they have.
+
+        Raises:
+            BadInput: a column of the wrong kind or size, or of another number of rows than the first.
+            FeatureMissing: there is no column, and no default.
+        """
+        given = {tensor.name: tensor for tensor in columns}
+        rows = columns[0].shape[0] if columns[0].shape else 0
+        if rows < 1:
+            raise BadInput(f"column {columns[0].name!r} has no rows; send at least one")
+        arrays = {}
+        for feed in self._own:
+            tensor = given.get(feed.feature)
+            if tensor is None:
+                arrays[feed.input] = np.repeat(feed.build([feed.pick(None, feed.default, None)]), rows, axis=0)
+            else:
+                arrays[feed.input] = column_of(tensor, rows, feed.dtype, feed.shape)
+        for feed in self._of_context:
+            row = feed.build([feed.pick(context, feed.default, None)])
+            arrays[feed.input] = np.repeat(row, rows, axis=0)
+        return arrays, rows
 
     def rows(
         self,

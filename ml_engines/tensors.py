@@ -65,7 +65,11 @@ def from_tensor(tensor: example_pb2.Tensor) -> NDArray[np.generic]:
     Raises:
         BadInput: type, shape and content do not fit together.
     """
-    name = tensor.name or "tensor"
+    return _view(tensor, tensor.name or "tensor").copy()
+
+
+def _view(tensor: example_pb2.Tensor, name: str) -> NDArray[np.generic]:
+    """The same, which may be read-only and share the message's memory."""
     dtype = dtype_of(tensor.dtype, name)
     shape = tuple(tensor.shape)
     if any(extent < 0 for extent in shape):
@@ -79,4 +83,35 @@ def from_tensor(tensor: example_pb2.Tensor) -> NDArray[np.generic]:
         return array.reshape(shape)
     if len(tensor.data) != count * dtype.itemsize:
         raise BadInput(f"{name}: {len(tensor.data)} bytes do not fill the shape {shape} of {dtype}")
-    return np.frombuffer(tensor.data, dtype).reshape(shape).copy()
+    return np.frombuffer(tensor.data, dtype).reshape(shape)
+
+
+def column_of(
+    tensor: example_pb2.Tensor, rows: int, dtype: np.dtype[np.generic], row_shape: tuple[int, ...]
+) -> NDArray[np.generic]:
+    """A column of a table as a graph's input of shape (rows, *row_shape). Read-only; it may share the message's memory.
+
+    Whole numbers are taken as floats, and as whole numbers of another size where they fit.
+
+    Raises:
+        BadInput: another kind of element, another number of rows, or rows of another size.
+    """
+    name = f"column {tensor.name!r}"
+    array = _view(tensor, name)
+    if len(array) != rows:
+        raise BadInput(f"{name} has {len(array)} rows and the first one {rows}; send as many of each")
+    if array.size != rows * math.prod(row_shape):
+        raise BadInput(f"{name} has rows of {list(array.shape[1:])} where the plan wants {list(row_shape)}")
+    if array.dtype != dtype:
+        array = _converted(array, dtype, name)
+    return array.reshape(rows, *row_shape)
+
+
+def _converted(array: NDArray[np.generic], dtype: np.dtype[np.generic], name: str) -> NDArray[np.generic]:
+    kinds = {"f": "fiub", "i": "iub", "b": "b"}.get(dtype.kind, "")
+    if array.dtype.kind not in kinds:
+        raise BadInput(f"{name} holds {array.dtype} where the plan wants {dtype}; convert it")
+    converted = array.astype(dtype)
+    if dtype.kind == "i" and (converted != array).any():
+        raise BadInput(f"{name} has a value that does not fit {dtype}; send smaller ones")
+    return converted

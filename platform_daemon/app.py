@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import uvloop
+
 from artifact_manager import ArtifactError, PlanLibrary
 from context import ContextError, ContextSettings, Injector, SystemClock, assemble
 from insitu.v1 import access_pb2, artifact_pb2, collection_pb2, control_pb2, prediction_pb2, training_pb2
@@ -290,7 +292,8 @@ def run(configuration: Configuration, missing_protections: Sequence[str], file: 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # A gRPC connection takes three descriptors, the default limit is 1,024.
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_serve(configuration, missing_protections, file or configuration.locations.config_file))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(configuration, missing_protections, file or configuration.locations.config_file))
     return 0
 
 

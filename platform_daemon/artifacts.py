@@ -13,6 +13,7 @@ from artifact_manager import (
     NewVersion,
     Parent,
     PlanLibrary,
+    PlanRecord,
     digest_of,
     parse_uri,
 )
@@ -32,25 +33,31 @@ def translated(field: str | None = None) -> Iterator[None]:
         raise BY_STATUS.get(error.status, Internal)(str(error), reason=error.reason, field=field) from error
 
 
+LONGEST_URI = 512
+
+
+@lru_cache(maxsize=1024)
 def named_digest(uri: str, field: str) -> str:
     """The digest by which an app named a plan or parameters. Raises InvalidArgument, FailedPrecondition."""
+    _check_length(uri, field)
     with translated(field):
         return digest_of(uri)
-
-
-LONGEST_URI = 512
 
 
 @lru_cache(maxsize=1024)
 def named_artifact(uri: str, field: str) -> ArtifactUri:
     """A mutable artifact by the URI that an app wrote. Raises InvalidArgument."""
-    if len(uri) > LONGEST_URI:
-        raise InvalidArgument(f"has {len(uri)} characters; at most {LONGEST_URI} are allowed", field=field)
+    _check_length(uri, field)
     with translated(field):
         parsed = parse_uri(uri)
     if not isinstance(parsed, ArtifactUri) or str(parsed) != uri:
         raise InvalidArgument(f"{uri!r} is no artifact:/SESSION/NAME", field=field)
     return parsed
+
+
+def _check_length(uri: str, field: str) -> None:
+    if len(uri) > LONGEST_URI:
+        raise InvalidArgument(f"has {len(uri)} characters; at most {LONGEST_URI} are allowed", field=field)
 
 
 class PlanShelf:
@@ -64,21 +71,7 @@ class PlanShelf:
         """From memory for a plan seen before."""
         with translated():
             record = self._library.plan(enclave, sha256)
-        if not record.plan.HasField("inference"):
-            raise InvalidArgument(
-                f"{record.plan.name} is no inference plan; give a predictor the plan that ends in .infer.plan",
-                reason="NOT_AN_INFERENCE_PLAN",
-                field="model.plan",
-            )
-        instructions = record.plan.inference
-        return InferencePlan(
-            sha256=sha256,
-            name=record.plan.name,
-            version=record.plan.version,
-            context=tuple(instructions.context),
-            score_output=instructions.score_output,
-            deadline_s=instructions.deadline_ms / 1000 or DEFAULT_DEADLINE_S,
-        )
+        return _inference_plan(record)
 
     def training_plan(self, enclave: int, sha256: str) -> TrainingPlan:
         with translated():
@@ -148,3 +141,22 @@ class PersonalParameters:
         )
         with translated():
             return self._artifacts.commit(enclave, uri, version).version
+
+
+@lru_cache(maxsize=256)
+def _inference_plan(record: PlanRecord) -> InferencePlan:
+    if not record.plan.HasField("inference"):
+        raise InvalidArgument(
+            f"{record.plan.name} is no inference plan; give a predictor the plan that ends in .infer.plan",
+            reason="NOT_AN_INFERENCE_PLAN",
+            field="model.plan",
+        )
+    instructions = record.plan.inference
+    return InferencePlan(
+        sha256=record.sha256,
+        name=record.plan.name,
+        version=record.plan.version,
+        context=tuple(instructions.context),
+        score_output=instructions.score_output,
+        deadline_s=instructions.deadline_ms / 1000 or DEFAULT_DEADLINE_S,
+    )

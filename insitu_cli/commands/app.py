@@ -140,8 +140,8 @@ def _hand_in(credentials: "Credentials") -> bool:
     """Whether a daemon took the request."""
     from client_lib.connection import drive
     from client_lib.errors import DaemonNotRunning
-    from client_lib.lane_transport import LaneTransport
     from client_lib.handshake import request_approval
+    from client_lib.lane_transport import LaneTransport
     from client_lib.locations import find_socket
 
     transport = LaneTransport(find_socket())

@@ -3,6 +3,8 @@
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
+from typing import cast
 
 from platform_daemon.children.framing import HEADER, MAX_FRAME_BYTES, SMALL_BYTES, FramingError, check_size
 
@@ -15,7 +17,8 @@ class ChannelClosed(Exception):
 
 
 class ChildChannel(asyncio.Protocol):
-    """Frames in and out. Belongs to the event loop; one task receives, any number send.
+    """Frames in and out. Belongs to the event loop; any number of tasks send. Frames that come are received by one
+    task, or, once there is somebody to deliver them to, handed over in the callback that cuts them.
 
     Frames are cut in the protocol's callback, not by asyncio's streams, which cost two wake-ups a frame.
     """
@@ -31,6 +34,8 @@ class ChildChannel(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._ended: str | None = None
+        self._on_frame: Callable[[bytes], None] | None = None
+        self._on_end: Callable[[str], None] | None = None
 
     @classmethod
     async def open(cls, connection: socket.socket, max_frame_bytes: int = MAX_FRAME_BYTES) -> "ChildChannel":
@@ -76,6 +81,13 @@ class ChildChannel(asyncio.Protocol):
             self._transport.resume_reading()
         return frame
 
+    def deliver(self, on_frame: Callable[[bytes], None], on_end: Callable[[str], None]) -> None:
+        """From now on hand over each frame as it comes, and at the end, once, the reason. Instead of `receive`."""
+        self._on_frame, self._on_end = on_frame, on_end
+        self._hand_over()
+        if self._ended is not None:
+            self._tell_end(self._ended)
+
     def close(self) -> None:
         """Close at once; the child sees its end and exits. Repeatable."""
         self._end("the channel was closed")
@@ -95,9 +107,22 @@ class ChildChannel(asyncio.Protocol):
     def _end(self, why: str) -> None:
         if self._ended is None:
             self._ended = why
+            self._tell_end(why)
         self._buffer.clear()
         self._writable.set()
         self._wake()
+
+    def _hand_over(self) -> None:
+        assert self._on_frame is not None
+        while self._frames:
+            frame = self._frames.popleft()
+            self._unread_bytes -= len(frame)
+            self._on_frame(frame)
+
+    def _tell_end(self, why: str) -> None:
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            asyncio.get_running_loop().call_soon(on_end, why)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -106,8 +131,7 @@ class ChildChannel(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -117,7 +141,9 @@ class ChildChannel(asyncio.Protocol):
             self.close()
             self._ended = str(error)
             return
-        if self._frames:
+        if self._on_frame is not None:
+            self._hand_over()
+        elif self._frames:
             self._wake()
         if self._unread_bytes >= _UNREAD_BYTES and self._reading and self._transport is not None:
             self._reading = False

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from insitu.v1 import example_pb2, plan_pb2, worker_pb2
@@ -55,15 +56,27 @@ class ServingModel:
         Raises:
             EngineError: the examples do not fit the feeds, or the graph failed.
         """
-        rows = len(command.examples)
-        if not rows:
-            raise BadInput("examples: at least one is needed")
-        context = command.context if command.HasField("context") else None
-        outputs = self._run_rows(self._feeds.batch(command.examples, context, command.shared), rows)
+        inputs, rows = self._inputs(command)
+        outputs = self._run_rows(inputs, rows)
         if command.score_output:
             return worker_pb2.WorkerReply(scores=_scores(command.score_output, outputs, rows))
         tensors = [to_tensor(name, outputs[name]) for name in self._outputs]
         return worker_pb2.WorkerReply(outputs=worker_pb2.ModelOutputs(outputs=tensors))
+
+    def _inputs(self, command: worker_pb2.RunModel) -> tuple[dict[str, Array], int]:
+        """What the graph takes, and for how many rows."""
+        try:
+            given = worker_pb2.PredictionRows.FromString(command.rows)
+        except DecodeError as error:
+            raise BadInput(f"the rows are malformed: {error}") from error
+        context = command.context if command.HasField("context") else None
+        if given.columns:
+            if given.examples:
+                raise BadInput("give examples or columns, not both")
+            return self._feeds.table(given.columns, context)
+        if not given.examples:
+            raise BadInput("examples: at least one is needed")
+        return self._feeds.batch(given.examples, context, command.shared), len(given.examples)
 
     def _run_rows(self, inputs: Mapping[str, Array], rows: int) -> dict[str, Array]:
         batch_size = self._instructions.batch_size

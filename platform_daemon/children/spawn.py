@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -88,6 +88,21 @@ class Child(Generic[CommandT, ReportT]):
             return self._report_type.FromString(frame)
         except (ChannelClosed, DecodeError) as error:
             raise self._gone(str(error)) from error
+
+    def deliver(self, on_report: Callable[[ReportT], None], on_gone: Callable[[Exception], None]) -> None:
+        """From now on hand over each report as it comes, and at the end, once, the `gone` exception. Instead of
+        `receive`."""
+
+        def on_frame(frame: bytes) -> None:
+            try:
+                report = self._report_type.FromString(frame)
+            except DecodeError as error:
+                on_gone(self._gone(str(error)))
+                self._channel.close()
+            else:
+                on_report(report)
+
+        self._channel.deliver(on_frame, lambda why: on_gone(self._gone(why)))
 
     async def prove(self, secret: bytes) -> None:
         """Check that the process at the other end is the one that was started. Raises the `gone` exception."""

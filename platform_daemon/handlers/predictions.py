@@ -1,9 +1,10 @@
 """The Prediction service (prediction.proto)."""
 
 from insitu.v1 import prediction_pb2 as pb
+from insitu.v1.worker_pb2 import PredictionHead
 from platform_daemon.errors import InvalidArgument
 from platform_daemon.prediction.service import PredictionService
-from platform_daemon.transport.calls import CallContext
+from platform_daemon.transport.calls import CallContext, reads
 
 
 class PredictionServicer:
@@ -13,11 +14,16 @@ class PredictionServicer:
     async def load(self, request: pb.LoadRequest, context: CallContext) -> pb.LoadResponse:
         return pb.LoadResponse(served_by=await self._service.load(context.enclave, request.model))
 
-    async def predict(self, request: pb.PredictRequest, context: CallContext) -> pb.PredictResponse:
-        if not request.examples:
+    @reads(PredictionHead)
+    async def predict(self, request: PredictionHead, context: CallContext) -> pb.PredictResponse:
+        """The rows are the worker's to read: here they are what the head does not know."""
+        model = pb.ModelReference()
+        model.CopyFrom(request.model)
+        request.ClearField("model")
+        rows = request.SerializeToString()
+        if not rows:
             raise InvalidArgument("is empty; send at least one example", field="examples")
-        examples = [example.SerializeToString() for example in request.examples]
-        reply, served_by = await self._service.predict(context.enclave, request.model, examples)
+        reply, served_by = await self._service.predict(context.enclave, model, rows)
         return pb.PredictResponse(outputs=reply.outputs.outputs, served_by=served_by)
 
     async def predict_rank(self, request: pb.PredictRankRequest, context: CallContext) -> pb.PredictRankResponse:

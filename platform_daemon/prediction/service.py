@@ -6,7 +6,7 @@ from typing import Protocol
 
 from insitu.v1.example_pb2 import Features
 from insitu.v1.prediction_pb2 import ModelReference, ServedBy
-from insitu.v1.worker_pb2 import RunModel, WorkerCommand, WorkerReply
+from insitu.v1.worker_pb2 import PredictionRows, WorkerCommand, WorkerReply
 from platform_daemon.artifacts import named_artifact, named_digest
 from platform_daemon.errors import FailedPrecondition, InvalidArgument
 from platform_daemon.prediction.plans import InferencePlan
@@ -56,19 +56,29 @@ class PredictionService:
         await self._pool.host(group_of(enclave.number), source)
         return _served_by(plan, source)
 
-    async def predict(
-        self, enclave: Enclave, reference: ModelReference, examples: Sequence[bytes]
-    ) -> tuple[WorkerReply, ServedBy]:
-        """One row of each output for each serialized example. Raises DaemonError."""
-        run = RunModel(examples=examples)
-        return await self._run(enclave, reference, run, rank=False)
+    async def predict(self, enclave: Enclave, reference: ModelReference, rows: bytes) -> tuple[WorkerReply, ServedBy]:
+        """One row of each output for each of `rows`, serialized PredictionRows. Raises DaemonError."""
+        plan, source = self._resolve(enclave, reference)
+        command = WorkerCommand()
+        command.run.rows = rows
+        return await self._run(enclave, reference, plan, source, command)
 
     async def rank(
         self, enclave: Enclave, reference: ModelReference, shared: bytes, candidates: Sequence[bytes]
     ) -> tuple[WorkerReply, ServedBy]:
         """One score for each candidate. Raises DaemonError."""
-        run = RunModel(examples=candidates, shared=shared)
-        return await self._run(enclave, reference, run, rank=True)
+        plan, source = self._resolve(enclave, reference)
+        if not plan.score_output:
+            raise InvalidArgument(
+                f"{plan.name} {plan.version} names no score_output, so it cannot rank; use predict, or author it"
+                " with a score output",
+                field="model.plan",
+            )
+        command = WorkerCommand()
+        command.run.rows = PredictionRows(examples=candidates).SerializeToString()
+        command.run.shared = shared
+        command.run.score_output = plan.score_output
+        return await self._run(enclave, reference, plan, source, command)
 
     async def warm(self, enclave: int, uri: str, sha256: str, parameters: bytes) -> None:
         """Load parameters that are about to go into use wherever their predecessors are loaded, so that the first
@@ -103,24 +113,20 @@ class PredictionService:
         return self._plans.blob(enclave, sha256), parameters
 
     async def _run(
-        self, enclave: Enclave, reference: ModelReference, run: RunModel, *, rank: bool
+        self,
+        enclave: Enclave,
+        reference: ModelReference,
+        plan: InferencePlan,
+        source: ModelSource,
+        command: WorkerCommand,
     ) -> tuple[WorkerReply, ServedBy]:
-        plan, source = self._resolve(enclave, reference)
-        if rank:
-            if not plan.score_output:
-                raise InvalidArgument(
-                    f"{plan.name} {plan.version} names no score_output, so it cannot rank; use predict, or author it"
-                    " with a score output",
-                    field="model.plan",
-                )
-            run.score_output = plan.score_output
         if plan.context:
             injected = self._inject(enclave, plan.context, reference.account)
             if injected is not None:
-                run.context.CopyFrom(injected)
+                command.run.context.CopyFrom(injected)
         worker, model = await self._pool.host(group_of(enclave.number), source)
-        run.model_key = model.number
-        reply = await worker.call(WorkerCommand(run=run), plan.deadline_s)
+        command.run.model_key = model.number
+        reply = await worker.call(command, plan.deadline_s)
         model.predictions += 1
         self.predictions += 1
         return reply, _served_by(plan, source)

@@ -23,8 +23,8 @@ class WorkerProcess(Protocol):
         """Raises WorkerGone."""
         ...
 
-    async def receive(self) -> WorkerReply:
-        """Raises WorkerGone."""
+    def deliver(self, on_reply: Callable[[WorkerReply], None], on_gone: Callable[[Exception], None]) -> None:
+        """From now on hand over each reply on the event loop, and at the end, once, why there will be no other."""
         ...
 
     async def end(self) -> None:
@@ -32,7 +32,7 @@ class WorkerProcess(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     reply: "asyncio.Future[WorkerReply]"
     timeout_s: float
@@ -49,11 +49,16 @@ class Worker:
         """`on_gone` is called once, when no further call can succeed."""
         self._process = process
         self._on_gone = on_gone
+        self._loop = asyncio.get_running_loop()
         self._calls: dict[int, _Call] = {}
         self._last_id = 0
         self._alive = True
+        self._turn_s = 0.0
+        """Since when the first of the calls has had its turn."""
         self._watch: asyncio.TimerHandle | None = None
-        self._reader = asyncio.get_running_loop().create_task(self._read(), name=f"worker {process.pid}")
+        self._watch_s = 0.0
+        self._ending: asyncio.Task[None] | None = None
+        process.deliver(self._replied, self._process_gone)
 
     @property
     def alive(self) -> bool:
@@ -75,13 +80,13 @@ class Worker:
             raise Unavailable("the inference worker restarts; try again", reason="WORKER_GONE")
         self._last_id += 1
         command.id = self._last_id
-        call = _Call(asyncio.get_running_loop().create_future(), timeout_s)
-        self._calls[command.id] = call
+        reply = self._loop.create_future()
+        self._calls[command.id] = _Call(reply, timeout_s)
         if len(self._calls) == 1:
             self._watch_next()
         try:
             await self._process.send(command)
-            return _checked(await asyncio.shield(call.reply))
+            return _checked(await reply)
         except WorkerGone as gone:
             self._lost(str(gone))
             raise Unavailable(f"the inference worker ended ({gone}); try again", reason="WORKER_GONE") from gone
@@ -89,50 +94,68 @@ class Worker:
     async def end(self) -> None:
         """End the process; calls under way are answered Unavailable."""
         await self._process.end()
-        await asyncio.wait([self._reader])
+        self._lost("it was ended")
 
-    async def _read(self) -> None:
-        try:
-            while True:
-                reply = await self._process.receive()
-                call = self._calls.pop(reply.id, None)
-                if call is not None:
-                    self._watch_next()
-                    call.reply.set_result(reply)
-        except WorkerGone as gone:
-            self._lost(str(gone))
-            await self._process.end()
+    def _replied(self, reply: WorkerReply) -> None:
+        call = self._calls.pop(reply.id, None)
+        if call is not None:
+            if self._calls:
+                self._watch_next()
+            if not call.reply.done():  # else its caller has given up
+                call.reply.set_result(reply)
+
+    def _process_gone(self, gone: Exception) -> None:
+        self._lost(str(gone))
+        self._end_process()
 
     def _watch_next(self) -> None:
-        """Give the call whose turn it is its time."""
+        """The call whose turn it is has its time from now on. One timer serves all: it is set anew only where it would
+        come too late, and when it comes too early it sees so."""
+        self._turn_s = self._loop.time()
+        due_s = self._turn_s + self._calls[next(iter(self._calls))].timeout_s
+        if self._watch is None or due_s < self._watch_s:
+            self._watch_at(due_s)
+
+    def _watch_at(self, due_s: float) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        self._watch = None
-        if self._calls:
-            number = next(iter(self._calls))
-            loop = asyncio.get_running_loop()
-            self._watch = loop.call_later(self._calls[number].timeout_s, self._time_out, number)
+        self._watch_s = due_s
+        self._watch = self._loop.call_at(due_s, self._look)
 
-    def _time_out(self, number: int) -> None:
-        call = self._calls.pop(number)
+    def _look(self) -> None:
+        self._watch = None
+        if not self._calls:
+            return
+        number, call = next(iter(self._calls.items()))
+        due_s = self._turn_s + call.timeout_s
+        if self._loop.time() < due_s:
+            self._watch_at(due_s)
+            return
+        del self._calls[number]
         _fail(call, DeadlineExceeded(f"the graph ran for more than {call.timeout_s:g} s and was ended"))
         self._lost("another graph of this app hung")
+        self._end_process()
+
+    def _end_process(self) -> None:
         self._ending = asyncio.ensure_future(self._process.end())
 
     def _lost(self, why: str) -> None:
         if not self._alive:
             return
         self._alive = False
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         calls, self._calls = self._calls, {}
-        self._watch_next()
         for call in calls.values():
             _fail(call, WorkerGone(why))
         self._on_gone()
 
 
 def _fail(call: _Call, error: Exception) -> None:
-    call.reply.set_exception(error)
-    call.reply.exception()  # Marked as seen: the caller may have given up.
+    if not call.reply.done():
+        call.reply.set_exception(error)
+        call.reply.exception()  # Marked as seen: the caller may give up yet.
 
 
 def _checked(reply: WorkerReply) -> WorkerReply:

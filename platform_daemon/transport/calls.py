@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -85,6 +86,20 @@ class Method:
     descriptor: MethodDescriptor
 
 
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[Message]])
+
+
+def reads(request_type: type[Message]) -> Callable[[HandlerT], HandlerT]:
+    """Have a handler's requests decoded as another message than the service names, one of the same wire format that
+    leaves parts to be read by others."""
+
+    def mark(handler: HandlerT) -> HandlerT:
+        vars(handler)["request_type"] = request_type
+        return handler
+
+    return mark
+
+
 class MethodTable:
     """All methods that a socket serves, by path."""
 
@@ -108,7 +123,8 @@ class MethodTable:
             path = f"/{service.full_name}/{method.name}"
             name = re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower()
             handler = getattr(next((part for part in parts if hasattr(part, name)), parts[0]), name)
-            self._methods[path] = Method(path, GetMessageClass(method.input_type), handler, access, method)
+            request_type = getattr(handler, "request_type", None) or GetMessageClass(method.input_type)
+            self._methods[path] = Method(path, request_type, handler, access, method)
 
     async def answer(self, method: Method, request: bytes, context: CallContext) -> bytes:
         """Check the caller, wait for its turn, decode, run, encode. Raises DaemonError; anything else is a defect.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 _SCRATCH_BYTES = 256 * 1024
 _HIGH_WATER_BYTES = 512 * 1024
@@ -42,8 +43,7 @@ class PumpEnd(asyncio.BufferedProtocol):
         self._write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.attach(transport)
+        self.attach(cast(asyncio.Transport, transport))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return _scratch

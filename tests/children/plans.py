@@ -1,10 +1,11 @@
 """Plans, examples and messages for the model of `tests.engines.graphs`, and the data that it learns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from insitu.v1 import example_pb2, plan_pb2, trainer_pb2
+from insitu.v1.worker_pb2 import PredictionRows
 from ml_engines.parameters import dump_parameters, tensor_types
 from tests.engines import numpy_engine
 from tests.engines.graphs import BATCH, CLASSES, FEATURES, PARAMETERS, litert_flatbuffer, saved_model_zip
@@ -76,3 +77,8 @@ def stored(count: int, *, held_out_every: int = 5) -> Iterator[trainer_pb2.Store
 
 def chunk(count: int, *, held_out_every: int = 5) -> trainer_pb2.ExampleChunk:
     return trainer_pb2.ExampleChunk(examples=stored(count, held_out_every=held_out_every))
+
+
+def rows(examples: Sequence[bytes]) -> bytes:
+    """As a prediction carries serialized examples."""
+    return PredictionRows(examples=examples).SerializeToString()

@@ -16,9 +16,10 @@ from insitu.v1.trainer_pb2 import BeginTraining, Checkpoint, StartRun, SuspendRu
 from insitu.v1.worker_pb2 import LoadModel, RunModel, WorkerCommand, WorkerReply
 from platform_daemon.children.spawn import ChildGone, Spawner, Trainer, Worker
 from tests.children.plans import chunk, example, inference_plan, training_plan
+from tests.children.plans import rows as encoded
 from tests.engines.graphs import endless_flatbuffer
 
-PREDICT = WorkerCommand(id=2, run=RunModel(model_key=1, examples=[example([1.0, 2.0, 3.0, 4.0])]))
+PREDICT = WorkerCommand(id=2, run=RunModel(model_key=1, rows=encoded([example([1.0, 2.0, 3.0, 4.0])])))
 
 
 def load(engine: str, graph: bytes = b"") -> WorkerCommand:

@@ -11,6 +11,7 @@ from ml_engines.parameters import dump_parameters
 from ml_engines.tensors import from_tensor
 from tests.children.loops import Peer, worker
 from tests.children.plans import TYPES, example, inference_plan, training_plan
+from tests.children.plans import rows as encoded
 from tests.engines.graphs import ReferenceModel
 
 Worker = Peer[WorkerReply]
@@ -29,7 +30,7 @@ def load(key: int = 1, plan: plan_pb2.Plan | None = None, parameters: bytes = b"
 
 
 def predict(key: int = 1, rows: list[list[float]] = ROWS, **fields: object) -> WorkerCommand:
-    run = RunModel(model_key=key, examples=[example(row) for row in rows], **fields)  # type: ignore[arg-type]
+    run = RunModel(model_key=key, rows=encoded([example(row) for row in rows]), **fields)  # type: ignore[arg-type]
     return WorkerCommand(id=7, run=run)
 
 
@@ -143,7 +144,7 @@ def test_refusals_carry_status_and_reason_and_harm_nothing(
 def test_outputs_over_the_frame_limit_are_refused() -> None:
     with worker(max_frame_bytes=4096) as peer:
         peer.ask(load())
-        run = RunModel(model_key=1, examples=[b""] * 500, shared=example(ROWS[0]))
+        run = RunModel(model_key=1, rows=encoded([b""] * 500), shared=example(ROWS[0]))
         assert refusal(peer.ask(WorkerCommand(id=7, run=run))) == ("RESOURCE_EXHAUSTED", "OUTPUT_TOO_LARGE")
 
 

@@ -1,5 +1,6 @@
 """From examples to inputs."""
 
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from insitu.v1 import example_pb2 as ex
 from insitu.v1.plan_pb2 import Feed
 from ml_engines.errors import BadInput, FeatureMissing
 from ml_engines.feeds import Feeds
+from ml_engines.tensors import to_tensor
 
 
 def feature(values: list[Any]) -> ex.Feature:
@@ -189,3 +191,47 @@ def test_zeros_have_the_right_types() -> None:
         "y": ((2,), "i"),
         "s": ((2,), "O"),
     }
+
+
+def table(**columns: np.ndarray) -> list[ex.Tensor]:  # type: ignore[type-arg]
+    return [to_tensor(name, column) for name, column in columns.items()]
+
+
+@given(st.integers(1, 20), st.randoms(use_true_random=False))
+def test_columns_feed_what_the_same_rows_feed_as_examples(count: int, random: Random) -> None:
+    floats = np.array([[random.random(), random.random()] for _ in range(count)], "<f4")
+    labels = np.array([random.randrange(1 << 20) for _ in range(count)], "<i8")
+    feeds = Feeds([X, LABEL])
+    rows = [example(x=x, label=[label]) for x, label in zip(floats.tolist(), labels.tolist(), strict=True)]
+    expected = feeds.batch(rows)
+    arrays, number = feeds.table(table(x=floats, label=labels))
+    assert number == count
+    for name, array in expected.items():
+        assert arrays[name].dtype == array.dtype
+        assert arrays[name].shape == array.shape
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_a_column_that_is_missing_takes_the_default_or_is_named() -> None:
+    given_only = table(label=np.array([3, 4]))
+    arrays, _ = Feeds([with_default(X, [7.0, 8.0]), LABEL]).table(given_only)
+    assert arrays["x"].tolist() == [[7.0, 8.0], [7.0, 8.0]]
+    with pytest.raises(FeatureMissing, match="'x' is missing"):
+        Feeds([X, LABEL]).table(given_only)
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ({"x": np.zeros((2, 3), "<f4")}, "rows of \\[3\\] where the plan wants \\[2\\]"),
+        ({"label": np.zeros(3, "<i8"), "x": np.zeros((2, 2), "<f4")}, "2 rows and the first one 3"),
+        ({"x": np.zeros((0, 2), "<f4")}, "has no rows"),
+        ({"x": np.float32(1.0)}, "has no rows"),
+        ({"x": np.array([[b"a", b"b"]], object)}, "holds object where the plan wants float32"),
+        ({"x": np.zeros((1, 2), "<f4"), "label": np.array([1 << 40])}, "does not fit int32"),
+        ({"x": np.zeros((1, 2), "<f4"), "label": np.array([1.5])}, "holds float64 where the plan wants int32"),
+    ],
+)
+def test_a_column_that_does_not_fit_is_named(columns: dict[str, np.ndarray], complaint: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(BadInput, match=complaint):
+        Feeds([X, LABEL]).table(table(**{name: np.asarray(column) for name, column in columns.items()}))

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
 
 from insitu.v1.worker_pb2 import (
     ChildError,
@@ -9,6 +10,7 @@ from insitu.v1.worker_pb2 import (
     ModelOutputs,
     ModelScores,
     ModelUnloaded,
+    PredictionRows,
     WorkerCommand,
     WorkerReply,
 )
@@ -25,7 +27,8 @@ class SimulatedWorker:
         self.hangs = False
         self.dies_at_load = False
         self.ended = False
-        self._replies: asyncio.Queue[WorkerReply | None] = asyncio.Queue()
+        self._on_reply: Callable[[WorkerReply], None] | None = None
+        self._on_gone: Callable[[Exception], None] | None = None
 
     async def send(self, command: WorkerCommand) -> None:
         if self.ended:
@@ -35,13 +38,11 @@ class SimulatedWorker:
         if self.dies_at_load and kind == "load":
             self.kill()
         elif not self.hangs:
-            self._replies.put_nowait(self._answer(command, kind))
+            assert self._on_reply is not None
+            asyncio.get_running_loop().call_soon(self._on_reply, self._answer(command, kind))
 
-    async def receive(self) -> WorkerReply:
-        reply = await self._replies.get()
-        if reply is None:
-            raise WorkerGone("killed")
-        return reply
+    def deliver(self, on_reply: Callable[[WorkerReply], None], on_gone: Callable[[Exception], None]) -> None:
+        self._on_reply, self._on_gone = on_reply, on_gone
 
     async def end(self) -> None:
         self.kill()
@@ -49,7 +50,8 @@ class SimulatedWorker:
     def kill(self) -> None:
         if not self.ended:
             self.ended = True
-            self._replies.put_nowait(None)
+            if self._on_gone is not None:
+                asyncio.get_running_loop().call_soon(self._on_gone, WorkerGone("killed"))
 
     def _answer(self, command: WorkerCommand, kind: str) -> WorkerReply:
         if kind == "load":
@@ -65,7 +67,10 @@ class SimulatedWorker:
             error = ChildError(status="FAILED_PRECONDITION", reason="MODEL_NOT_LOADED", message="not loaded")
             return WorkerReply(id=command.id, error=error)
         if command.run.score_output:
-            return WorkerReply(id=command.id, scores=ModelScores(scores=range(len(command.run.examples))))
+            return WorkerReply(
+                id=command.id,
+                scores=ModelScores(scores=range(len(PredictionRows.FromString(command.run.rows).examples))),
+            )
         return WorkerReply(id=command.id, outputs=ModelOutputs())
 
 

@@ -38,7 +38,10 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     async def main(scenario: Scenario) -> None:
         servicer = EchoServicer()
         path = tmp_path / "insitu.sock"
-        async with serving(Listener(path, echo_table(servicer), mode=0o600)), connected_over(request.param, path) as client:
+        async with (
+            serving(Listener(path, echo_table(servicer), mode=0o600)),
+            connected_over(request.param, path) as client,
+        ):
             await scenario(client, servicer)
 
     return lambda scenario: asyncio.run(main(scenario))

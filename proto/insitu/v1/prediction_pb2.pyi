@@ -33,12 +33,14 @@ class LoadResponse(_message.Message):
     def __init__(self, served_by: _Optional[_Union[ServedBy, _Mapping]] = ...) -> None: ...
 
 class PredictRequest(_message.Message):
-    __slots__ = ("model", "examples")
+    __slots__ = ("model", "examples", "columns")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
     model: ModelReference
     examples: _containers.RepeatedCompositeFieldContainer[_example_pb2.Example]
-    def __init__(self, model: _Optional[_Union[ModelReference, _Mapping]] = ..., examples: _Optional[_Iterable[_Union[_example_pb2.Example, _Mapping]]] = ...) -> None: ...
+    columns: _containers.RepeatedCompositeFieldContainer[_example_pb2.Tensor]
+    def __init__(self, model: _Optional[_Union[ModelReference, _Mapping]] = ..., examples: _Optional[_Iterable[_Union[_example_pb2.Example, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[_example_pb2.Tensor, _Mapping]]] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
     __slots__ = ("outputs", "served_by")

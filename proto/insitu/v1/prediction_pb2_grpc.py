@@ -66,7 +66,7 @@ class PredictionServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Predict(self, request, context):
-        """One row of each output for each example. INVALID_ARGUMENT: an input lacks a feature or has the wrong shape.
+        """One row of each output for each example or row. INVALID_ARGUMENT: an input lacks a feature or has the wrong shape.
         FAILED_PRECONDITION: the plan is not on the device, or the parameters are not produced yet and
         `parameters_required` is set.
         """

@@ -1,4 +1,5 @@
 from insitu.v1 import example_pb2 as _example_pb2
+from insitu.v1 import prediction_pb2 as _prediction_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -38,18 +39,32 @@ class LoadModel(_message.Message):
     def __init__(self, model_key: _Optional[int] = ..., plan: _Optional[bytes] = ..., parameters: _Optional[bytes] = ...) -> None: ...
 
 class RunModel(_message.Message):
-    __slots__ = ("model_key", "examples", "context", "shared", "score_output")
+    __slots__ = ("model_key", "rows", "context", "shared", "score_output")
     MODEL_KEY_FIELD_NUMBER: _ClassVar[int]
-    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     SHARED_FIELD_NUMBER: _ClassVar[int]
     SCORE_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     model_key: int
-    examples: _containers.RepeatedScalarFieldContainer[bytes]
+    rows: bytes
     context: _example_pb2.Features
     shared: bytes
     score_output: str
-    def __init__(self, model_key: _Optional[int] = ..., examples: _Optional[_Iterable[bytes]] = ..., context: _Optional[_Union[_example_pb2.Features, _Mapping]] = ..., shared: _Optional[bytes] = ..., score_output: _Optional[str] = ...) -> None: ...
+    def __init__(self, model_key: _Optional[int] = ..., rows: _Optional[bytes] = ..., context: _Optional[_Union[_example_pb2.Features, _Mapping]] = ..., shared: _Optional[bytes] = ..., score_output: _Optional[str] = ...) -> None: ...
+
+class PredictionHead(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: _prediction_pb2.ModelReference
+    def __init__(self, model: _Optional[_Union[_prediction_pb2.ModelReference, _Mapping]] = ...) -> None: ...
+
+class PredictionRows(_message.Message):
+    __slots__ = ("examples", "columns")
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    examples: _containers.RepeatedScalarFieldContainer[bytes]
+    columns: _containers.RepeatedCompositeFieldContainer[_example_pb2.Tensor]
+    def __init__(self, examples: _Optional[_Iterable[bytes]] = ..., columns: _Optional[_Iterable[_Union[_example_pb2.Tensor, _Mapping]]] = ...) -> None: ...
 
 class UnloadModel(_message.Message):
     __slots__ = ("model_key",)
