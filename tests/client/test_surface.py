@@ -45,11 +45,19 @@ def test_every_method_of_the_protocol_is_there_with_its_types() -> None:
 
 
 def test_public_names_are_pinned() -> None:
-    exported = {
-        name for name, value in vars(client_lib).items() if not name.startswith("_") and not inspect.ismodule(value)
-    }
-    assert exported == set(client_lib.__all__)
-    assert list(client_lib.__all__) == sorted(client_lib.__all__)
+    code = "from client_lib import *; print(*sorted(name for name in globals() if not name.startswith('_')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == list(client_lib.__all__) == sorted(client_lib.__all__)
+    assert set(client_lib.__all__) <= set(dir(client_lib))
+
+
+def test_names_are_loaded_when_they_are_used() -> None:
+    code = "import client_lib, sys; before = 'client_lib.errors' in sys.modules; client_lib.NotFound; print(before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    assert client_lib.NotFound is errors.NotFound
+    with pytest.raises(AttributeError, match="has no attribute 'Learner'"):
+        client_lib.Learner  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_importing_loads_neither_grpc_nor_cryptography() -> None:
