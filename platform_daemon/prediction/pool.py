@@ -138,11 +138,13 @@ class WorkerPool:
             now_s = self._clock.monotonic_s()
             if self._closed:
                 raise Unavailable("the daemon is shutting down; try again", reason="SHUTTING_DOWN")
-            if now_s < slot.not_before_s:
+            wait_s = slot.not_before_s - now_s
+            if wait_s > 0:
                 raise Unavailable(
                     f"the inference worker died {slot.deaths_in_a_row} times in a row and restarts in"
-                    f" {slot.not_before_s - now_s:.1f} s; the plan's graph may be at fault",
+                    f" {wait_s:.1f} s; the plan's graph may be at fault",
                     reason="WORKER_BACKOFF",
+                    detail=f"{wait_s:.3f}",
                 )
             slot.starting = asyncio.get_running_loop().create_task(self._spawn_for(slot), name=f"start {slot.group}")
             slot.starting.add_done_callback(lambda task: _started(slot, task))
