@@ -58,6 +58,8 @@ class Reason(enum.StrEnum):
     BAD_TOKEN = "BAD_TOKEN"
     BAD_NONCE = "BAD_NONCE"
     """Used, expired, or of a daemon that has been restarted; this library takes another by itself."""
+    NONCE_USED = "NONCE_USED"
+    NONCE_EXPIRED = "NONCE_EXPIRED"
     BAD_CERTIFICATE = "BAD_CERTIFICATE"
     NOT_VERIFIED = "NOT_VERIFIED"
     """API key, certificate or platform key."""
@@ -92,6 +94,15 @@ class Reason(enum.StrEnum):
     STORE_IN_USE = "STORE_IN_USE"
     STORE_FORMAT = "STORE_FORMAT"
     """The store was written by another release."""
+    STATE_EXISTS = "STATE_EXISTS"
+    """A backup is to be restored where there is a state already."""
+    STATE_INCOMPLETE = "STATE_INCOMPLETE"
+    """Files of the state folder are gone."""
+    BACKUP_FORMAT = "BACKUP_FORMAT"
+    """The backup was written by another release."""
+    BACKUP_UNDER_WAY = "BACKUP_UNDER_WAY"
+    DISK_READ_ONLY = "DISK_READ_ONLY"
+    DISK_FAILED = "DISK_FAILED"
 
     # Something must happen first.
     FAILED_PRECONDITION = "FAILED_PRECONDITION"
@@ -110,11 +121,21 @@ class Reason(enum.StrEnum):
     # Limits.
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
     DISK_FULL = "DISK_FULL"
+    QUOTA_EXAMPLES = "QUOTA_EXAMPLES"
+    """The app has stored as many examples as it may."""
+    QUOTA_BYTES = "QUOTA_BYTES"
+    """The app's examples occupy as much as they may."""
+    QUOTA_RATE = "QUOTA_RATE"
+    """The app writes too fast; `detail` is the wait in seconds."""
     ARTIFACT_LIMIT = "ARTIFACT_LIMIT"
     """A plan that is too large, or over the app's quota for them."""
     BACKLOG = "BACKLOG"
     """More examples wait to be sent than this library holds. Found by this library."""
     TOO_MANY_CONNECTIONS = "TOO_MANY_CONNECTIONS"
+    TOO_MANY_CALLS = "TOO_MANY_CALLS"
+    """Of this app, under way at once."""
+    TOO_MANY_BYTES = "TOO_MANY_BYTES"
+    """Of this app's requests under way."""
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     """Requests for approval that wait."""
     TOO_MANY_TOKENS = "TOO_MANY_TOKENS"
@@ -126,6 +147,9 @@ class Reason(enum.StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     STORE_CLOSED = "STORE_CLOSED"
+    SNAPSHOT_ENDED = "SNAPSHOT_ENDED"
+    FILE_CHANGED = "FILE_CHANGED"
+    """While it was backed up."""
     WORKER_GONE = "WORKER_GONE"
     """The process that runs the model ended; another one is started."""
     WORKER_FULL = "WORKER_FULL"
@@ -141,6 +165,10 @@ class Reason(enum.StrEnum):
     BAD_PARAMETERS = "BAD_PARAMETERS"
     RECORD_FORGED = "RECORD_FORGED"
     STORE_DAMAGED = "STORE_DAMAGED"
+    STATE_DAMAGED = "STATE_DAMAGED"
+    BACKUP_CUT = "BACKUP_CUT"
+    BACKUP_DAMAGED = "BACKUP_DAMAGED"
+    BACKUP_MALFORMED = "BACKUP_MALFORMED"
     INTERNAL = "INTERNAL"
     DEFECT = "DEFECT"
     """The message has a number that finds it in the daemon's log."""
@@ -151,7 +179,7 @@ class Reason(enum.StrEnum):
     """The daemon is older than this library."""
 
 
-TELLING_WHEN = frozenset({Reason.WORKER_BACKOFF})
+TELLING_WHEN = frozenset({Reason.WORKER_BACKOFF, Reason.QUOTA_RATE})
 """Reasons whose `detail` is the number of seconds after which the same call may succeed."""
 
 

@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from client_lib.errors import InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
 from client_lib.testing.context import checked_type, injected
-from client_lib.testing.state import App, Collection, Entry, Limits, Part, State
+from client_lib.testing.state import App, Collection, Entry, Part, State
 from insitu.v1 import collection_pb2 as pb
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -61,7 +61,7 @@ class Collections:
         now_ms, key = self._state.now_ms, request.idempotency_key
         if key and now_ms - collection.keys.get(key, now_ms - _KEYS_HOLD_MS) < _KEYS_HOLD_MS:
             return pb.AddResponse(count=len(examples), repeated_request=True)
-        self._check_quota(app, examples)
+        self._check_quota(app, collection, examples)
         if key:
             collection.keys[key] = now_ms
         collection.entries.extend(self._entry(app, collection, example, request.account) for example in examples)
@@ -90,20 +90,24 @@ class Collections:
                 context[type] = Part(features, min(expires_ms, now_ms + ttl_ms if ttl_ms else expires_ms))
         return Entry(example, account, now_ms, expires_ms, context)
 
-    def _check_quota(self, app: App, examples: Sequence[bytes]) -> None:
-        limits: Limits = self._state.limits
-        held = [entry for one in app.collections.values() for entry in alive(one, self._state.now_ms)]
-        if limits.examples is not None and len(held) + len(examples) > limits.examples:
-            raise ResourceExhausted(
-                f"{app.package} may store {limits.examples} examples; let some expire or clear a collection",
-                reason="EXAMPLE_QUOTA",
-            )
-        size_bytes = sum(entry.size_bytes for entry in held) + sum(map(len, examples))
-        if limits.size_bytes is not None and size_bytes > limits.size_bytes:
-            raise ResourceExhausted(
-                f"{app.package} may store {limits.size_bytes} bytes; let some expire or clear a collection",
-                reason="EXAMPLE_QUOTA",
-            )
+    def _check_quota(self, app: App, collection: Collection, examples: Sequence[bytes]) -> None:
+        """What takes the place of as much is let through."""
+        limits, now_ms = self._state.limits, self._state.now_ms
+        others = [entry for one in app.collections.values() if one is not collection for entry in alive(one, now_ms)]
+        held = [len(entry.example) for entry in alive(collection, now_ms)]
+        after = [*held, *map(len, examples)][-collection.max_examples :]
+        size_bytes = sum(len(entry.example) for entry in others)
+        for reason, what, before_all, after_all, limit in (
+            ("QUOTA_EXAMPLES", "examples", len(others) + len(held), len(others) + len(after), limits.examples),
+            ("QUOTA_BYTES", "bytes of examples", size_bytes + sum(held), size_bytes + sum(after), limits.size_bytes),
+        ):
+            if limit is not None and after_all > max(limit, before_all):
+                raise ResourceExhausted(
+                    f"this app stores {before_all} {what} and may store {limit}: clear some, or give its collections a"
+                    " shorter time to live or a limit",
+                    reason=reason,
+                    detail=str(limit),
+                )
 
 
 def check_name(name: str, field: str) -> None:
