@@ -18,6 +18,7 @@ from artifact_manager import BlobStore, Catalog, MutableArtifacts
 from context import DeviceClock
 from platform_daemon import access
 from platform_daemon.access import Issuer
+from platform_daemon.backup import swap
 from platform_daemon.configuration import LimitsSection
 from platform_daemon.errors import DataLoss, FailedPrecondition, NotFound
 from platform_daemon.sandbox import readable_folders
@@ -42,6 +43,7 @@ class Storage:
         self.folder = _private(folder)
         # First: it holds the lock that keeps a second daemon out of the whole folder.
         self.store = LevelDBStore.open(_private(folder / STORE), clock)
+        swap.erase_left_over(folder)
         try:
             self._open_the_rest(folder, clock, limits)
         except BaseException:

@@ -176,30 +176,6 @@ class Keyring:
                 self.destructions += 1
             return doomed
 
-    def cipher(self, key_id: int) -> AESGCM | None:
-        """What opens records of this key; None once it is destroyed."""
-        key = self._keys.get(key_id)
-        return None if key is None else key.cipher
-
-    def select(self, selector: Selector) -> dict[int, Scope]:
-        """The living keys that a selector takes, by id."""
-        with self._lock:
-            return {key.id: key.scope for key in self._keys.values() if selector.takes(key.id, key.scope)}
-
-    def destroy(self, selector: Selector) -> dict[int, Scope]:
-        """Destroy keys, durably on return; returns what they were. After an error they may be there or not: repeat."""
-        with self._lock:
-            self._check_open()
-            doomed = {key.id: key.scope for key in self._keys.values() if selector.takes(key.id, key.scope)}
-            if doomed:
-                left = {key_id: key for key_id, key in self._keys.items() if key_id not in doomed}
-                # Also if the write fails: it may have got as far as the file, and what is not there must not seal.
-                self._sealing = {scope: key for scope, key in self._sealing.items() if key.id not in doomed}
-                self._save(left, self._next_id)
-                self._keys = left
-                self.destructions += 1
-            return doomed
-
     def follow(self, later: "Keyring") -> int:
         """Destroy the keys that a later state of this ring has destroyed, and give no id that it has given; returns how
         many keys that took. Durable on return."""
