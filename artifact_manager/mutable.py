@@ -258,7 +258,8 @@ class MutableArtifacts:
             )
         self._load_serving()
         served = f"version {fallback} serves now" if fallback else "the base parameters serve now"
-        _log.error("%s of enclave %d is damaged; %s", version.seal_name, version.enclave, served)
+        extra = {"event": "artifact_damaged", "fields": {"enclave": version.enclave}}
+        _log.error("%s of enclave %d is damaged; %s", version.seal_name, version.enclave, served, extra=extra)
         return ArtifactCorrupt(f"version {version.version} of {version.uri} is damaged and set aside: {served}")
 
     def _live(self, enclave: int, uri: str, version: int) -> Version:

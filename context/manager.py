@@ -182,7 +182,9 @@ class ContextManager:
             known = self._failures.get((source, what))
             self._failures[source, what] = repr(error)
         if known != repr(error):
-            _log.error("source %s %s", source, what, exc_info=error)
+            fields = {"source": source, "step": what.split(" ", 1)[-1].replace(" ", "-")}
+            extra = {"event": "context_source_failed", "fields": fields}
+            _log.error("source %s %s", source, what, exc_info=error, extra=extra)
 
     def _publish(self, source: Source, context_type: str, seen: Observation | None) -> None:
         slot = self._slots.get(context_type)

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -12,7 +13,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--home", metavar="DIR", help="one folder for configuration, state and sockets")
     parser.add_argument("--config", metavar="FILE", type=Path, help="configuration, where not in its usual place")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--log-format", choices=("auto", "text", "json"))
     arguments = parser.parse_args(argv)
+    # gRPC's own log goes past the daemon's, in words of its choice.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # What is imported stays: the collector need not look for garbage in it, neither now nor ever after.
     gc.disable()
     # Before gRPC or anything else has started a thread: the filter holds for threads that come after it.
@@ -25,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     gc.freeze()
     gc.enable()
     try:
-        configuration = load(home=arguments.home, file=arguments.config, log_level=arguments.log_level)
+        flags = {"log_level": arguments.log_level, "log_format": arguments.log_format}
+        configuration = load(home=arguments.home, file=arguments.config, **flags)
         return run(configuration, missing, arguments.config)
     except (BadConfiguration, *CANNOT_START) as error:
         print(f"insitud: {error}", file=sys.stderr)

@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import signal
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,9 @@ from platform_daemon.handlers.control.status import Identity
 from platform_daemon.handlers.predictions import PredictionServicer
 from platform_daemon.handlers.training import TrainingServicer
 from platform_daemon.injection import Injection
+from platform_daemon.logs import LogEvent, LogFormat, LogLevel, marked
+from platform_daemon.logs import begin as begin_log
+from platform_daemon.logs.calls import observed
 from platform_daemon.maintenance import Maintenance
 from platform_daemon.metrics import CallMetrics
 from platform_daemon.metrics.device import (
@@ -98,7 +102,9 @@ class Primary:
         self._collections = CollectionRepository(database)
 
         self._processes = ProcessTable(
-            Spawner(scratch_root=str(self._storage.scratch)), self._clock, missing_protections
+            Spawner(scratch_root=str(self._storage.scratch), keep_output=configuration.daemon.child_output),
+            self._clock,
+            missing_protections,
         )
         self._shelf = PlanShelf(PlanLibrary(self._storage.blobs), self._storage.blobs)
         self._parameters = PersonalParameters(self._storage.artifacts, self._clock)
@@ -129,6 +135,7 @@ class Primary:
             self._apps, self._permissions, self._context.registry, self._forgetting
         )
         self._calls = CallMetrics()
+        self._observer = observed(self._calls)
         self._app_socket = self._listen_to_apps()
         self._control_socket = self._listen_to_owner()
 
@@ -144,7 +151,6 @@ class Primary:
         await self._control_socket.start()
         await self._app_socket.start()
         await self._maintenance.start()
-        logger.info("serving apps at %s", self._app_socket.path)
 
     async def close(self) -> None:
         """The order matters: no new calls, no new work, the run under way to its checkpoint, children, then the state.
@@ -178,7 +184,7 @@ class Primary:
         )
 
     def _listen_to_apps(self) -> Listener:
-        table = MethodTable(self._sessions.check, self._calls)
+        table = MethodTable(self._sessions.check, self._observer)
         nonces, audience = Nonces(self._clock), self._storage.issuer.fingerprint
         table.add_service(
             access_pb2.DESCRIPTOR.services_by_name["Access"],
@@ -210,7 +216,7 @@ class Primary:
         return Listener(self._configuration.locations.socket, table, mode=0o600, connection_limits=limits)
 
     def _listen_to_owner(self) -> Listener:
-        table = MethodTable(self._sessions.check, self._calls)
+        table = MethodTable(self._sessions.check, self._observer)
         status = control.StatusPart(
             Identity(
                 version("insitu"),
@@ -286,9 +292,7 @@ class Primary:
 
 def run(configuration: Configuration, missing_protections: Sequence[str], file: Path | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status. `file` holds the configuration, if not the usual one."""
-    logging.basicConfig(
-        level=configuration.daemon.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    begin_log(LogLevel(configuration.daemon.log_level), LogFormat(configuration.daemon.log_format))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # A gRPC connection takes three descriptors, the default limit is 1,024.
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -302,12 +306,24 @@ async def _serve(configuration: Configuration, missing_protections: Sequence[str
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    began_s = time.monotonic()
     primary = Primary(configuration, missing_protections, file)
     try:
         await primary.start()
+        _say(LogEvent.STARTED, began_s, version=version("insitu"), pid=os.getpid())
+        for protection in missing_protections:
+            lost = marked(LogEvent.PROTECTION_MISSING, reason=protection.split(" ")[0].rstrip(":"))
+            logger.warning("missing: %s", protection, extra=lost)
         await ended.wait()
+        logger.info("stopping", extra=marked(LogEvent.STOPPING))
     finally:
+        ending_s = time.monotonic()
         await primary.close()
+        _say(LogEvent.STOPPED, ending_s)
+
+
+def _say(event: LogEvent, since_s: float, **fields: object) -> None:
+    logger.info(event.value, extra=marked(event, took_s=time.monotonic() - since_s, **fields))
 
 
 def _context_settings(configuration: Configuration) -> ContextSettings:

@@ -2,6 +2,8 @@
 
     [daemon]
     log_level = "info"
+    log_format = "auto"        # "text", "json", or text on a terminal and JSON elsewhere
+    child_output = false       # write what graphs print: for authors of plans, since it may hold what examples hold
 
     [training]
     assume = ["idle"]          # conditions that count as satisfied where no source knows them
@@ -33,11 +35,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from client_lib.locations import Locations, locate
+from platform_daemon.logs import LogFormat, LogLevel
 from platform_daemon.training.conditions import DEVICE_CONDITIONS
 
 SHORTEST_S = 0.01
 LONGEST_S = 10 * 365 * 86400
-LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_LEVELS = tuple(level.value for level in LogLevel)
+LOG_FORMATS = tuple(format.value for format in LogFormat)
 
 
 class BadConfiguration(Exception):
@@ -47,6 +51,8 @@ class BadConfiguration(Exception):
 @dataclass(frozen=True, slots=True)
 class DaemonSection:
     log_level: str = "info"
+    log_format: str = "auto"
+    child_output: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,7 @@ def load(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     log_level: str | None = None,
+    log_format: str | None = None,
 ) -> Configuration:
     """Read the configuration. Raises BadConfiguration."""
     variables = os.environ if environ is None else environ
@@ -118,8 +125,9 @@ def load(
         context=_section(ContextSection, "context", sections),
         limits=_section(LimitsSection, "limits", sections),
     )
-    if log_level:
-        configuration = replace(configuration, daemon=DaemonSection(log_level))
+    section = configuration.daemon
+    section = replace(section, log_level=log_level or section.log_level, log_format=log_format or section.log_format)
+    configuration = replace(configuration, daemon=section)
     _check(configuration)
     if configuration.context.script:
         script = str(path.parent / configuration.context.script)
@@ -199,6 +207,9 @@ def _check(configuration: Configuration) -> None:
     level = configuration.daemon.log_level
     if level not in LOG_LEVELS:
         raise BadConfiguration(f"daemon.log_level must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
+    written = configuration.daemon.log_format
+    if written not in LOG_FORMATS:
+        raise BadConfiguration(f"daemon.log_format must be one of {', '.join(LOG_FORMATS)}, not {written!r}")
     for name in configuration.training.assume:
         if name not in DEVICE_CONDITIONS:
             raise BadConfiguration(f"training.assume: {name!r} is none of {', '.join(DEVICE_CONDITIONS)}")

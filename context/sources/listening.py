@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 from context.sources.netlink import KERNEL_PORT, OpenSocket
 
 _log = logging.getLogger(__name__)
+_DEGRADED = {"event": "context_source_degraded"}
 
 Seen = TypeVar("Seen")
 
@@ -54,7 +55,7 @@ class KernelListener(Generic[Seen]):
         """
         ear, self._ear, self._failure = self._ear, None, failure
         if failure:
-            _log.warning("%s: %s", self._subject, failure)
+            _log.warning("%s: %s", self._subject, failure, extra=_DEGRADED)
         if ear is not None:
             ear.end()
 
@@ -110,7 +111,7 @@ class _Ear(threading.Thread, Generic[Seen]):
                     self._look_and_tell()
         except Exception as error:  # noqa: BLE001 - whatever it is, the source must be polled from now on
             self.failure = f"polls, for the kernel's announcements are heard no more: {error!r}"
-            _log.warning("%s: %s", self._subject, self.failure)
+            _log.warning("%s: %s", self._subject, self.failure, extra=_DEGRADED)
         finally:
             self._close()
 

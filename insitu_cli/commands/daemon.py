@@ -20,8 +20,13 @@ def command() -> None:
 )
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder for all of this device.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="How much to log.")
+@click.option(
+    "--log-format", type=click.Choice(["auto", "text", "json"]), help="auto: text on a terminal, JSON elsewhere."
+)
 @click.pass_context
-def run(ctx: click.Context, config: Path | None, home: Path | None, log_level: str | None) -> None:
+def run(
+    ctx: click.Context, config: Path | None, home: Path | None, log_level: str | None, log_format: str | None
+) -> None:
     """Run the daemon in the foreground until it is told to stop (Ctrl-C, SIGTERM).
 
     The configuration is config/insitu.toml in --home or INSITU_HOME, without either ~/.config/insitu/insitu.toml
@@ -32,7 +37,7 @@ def run(ctx: click.Context, config: Path | None, home: Path | None, log_level: s
     """
     from platform_daemon.__main__ import main
 
-    flags = {"--config": config, "--home": home, "--log-level": log_level}
+    flags = {"--config": config, "--home": home, "--log-level": log_level, "--log-format": log_format}
     argv = [part for flag, value in flags.items() if value is not None for part in (flag, str(value))]
     ctx.exit(main(argv))
 

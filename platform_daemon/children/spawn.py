@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import enum
 import hmac
+import logging
 import os
 import secrets
 import shutil
@@ -26,7 +27,10 @@ from insitu.v1 import trainer_pb2, worker_pb2
 from platform_daemon.children.channel import ChannelClosed, ChildChannel
 from platform_daemon.children.framing import MAX_FRAME_BYTES, FramingError
 from platform_daemon.children.process import SECRET_BYTES, ChildArguments
+from platform_daemon.logs import LogEvent, marked
+from platform_daemon.logs.output import ChildOutput
 
+_logger = logging.getLogger(__name__)
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 5.0
 
@@ -54,6 +58,7 @@ class Child(Generic[CommandT, ReportT]):
         report_type: type[ReportT],
         scratch: str,
         gone: type[Exception],
+        output: ChildOutput,
     ) -> None:
         self.missing_protections: Sequence[str] = ()
         self._process = process
@@ -63,6 +68,8 @@ class Child(Generic[CommandT, ReportT]):
         self._report_type = report_type
         self._scratch = scratch
         self._gone = gone
+        self._output = output
+        self._killed = False
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -113,6 +120,7 @@ class Child(Generic[CommandT, ReportT]):
             raise self._gone(f"it did not start: {error}") from error
         if not hmac.compare_digest(hello.secret, secret):
             raise self._gone("it is not the process that was started: the secret differs")
+        self._output.proven(self.pid)
         self.missing_protections = tuple(hello.missing_protections)
 
     def close_channel(self) -> None:
@@ -121,6 +129,7 @@ class Child(Generic[CommandT, ReportT]):
 
     def kill(self) -> None:
         """SIGKILL, at once. Repeatable."""
+        self._killed = True
         if self._process.returncode is None and self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -132,6 +141,7 @@ class Child(Generic[CommandT, ReportT]):
         await asyncio.shield(self._ending)
 
     async def _end(self) -> None:
+        ended, ordered = self._process.poll(), self._killed
         self._channel.close()
         self.kill()
         # A killed process may stay in an uninterruptible call; the daemon's shutdown must not wait for that.
@@ -140,7 +150,19 @@ class Child(Generic[CommandT, ReportT]):
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
+        self._output.close()
+        if not ordered:
+            self._note_how_it_ended(ended)
         await asyncio.to_thread(shutil.rmtree, self._scratch, True)
+
+    def _note_how_it_ended(self, before: int | None) -> None:
+        """`before` is the status that it had when the daemon ended it. One that was about to end by itself has another
+        than that of being killed."""
+        returncode = self._process.returncode
+        if returncode and (before is not None or returncode != -signal.SIGKILL):
+            role, lines = self._output.role, self._output.lines
+            fields = marked(LogEvent.CHILD_ENDED, role=role, pid=self.pid, returncode=returncode, lines=lines)
+            _logger.warning("child %d ended with status %d", self.pid, returncode, extra=fields)
 
     async def wait(self) -> int:
         """Until the process has ended; its return code, negative for a signal."""
@@ -164,13 +186,13 @@ Trainer = Child[trainer_pb2.TrainerCommand, trainer_pb2.TrainerReport]
 
 @dataclass(frozen=True, slots=True)
 class Spawner:
-    """Starts children. `python` and `environment` are for tests and packagers; `stderr` is a descriptor, or
-    subprocess.DEVNULL, because what a graph prints may hold what examples hold."""
+    """Starts children. `python` and `environment` are for tests and packagers. What children print is read, and
+    written to the log only with `keep_output`, because what a graph prints may hold what examples hold."""
 
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
     scratch_root: str | None = None
-    stderr: int = subprocess.DEVNULL
+    keep_output: bool = False
     start_timeout_s: float = START_TIMEOUT_S
     max_frame_bytes: int = MAX_FRAME_BYTES
 
@@ -186,6 +208,7 @@ class Spawner:
         self, kind: ChildKind, threads: int, report_type: type[ReportT], gone: type[Exception]
     ) -> "Child[CommandT, ReportT]":
         ours, theirs = socket.socketpair()
+        output = ChildOutput(kind.name.lower(), keep=self.keep_output)
         scratch = tempfile.mkdtemp(prefix="insitu-child-", dir=self.scratch_root)
         try:
             with theirs:
@@ -196,11 +219,14 @@ class Spawner:
             shutil.rmtree(scratch, ignore_errors=True)
             raise gone(f"it could not be started: {error}") from error
         channel = await ChildChannel.open(ours, self.max_frame_bytes)
-        child: Child[CommandT, ReportT] = Child(process, channel, report_type, scratch, gone)
+        child: Child[CommandT, ReportT] = Child(process, channel, report_type, scratch, gone, output)
         try:
+            assert process.stderr is not None
+            await output.attach(process.stderr)
             await asyncio.wait_for(child.prove(secrets.token_bytes(SECRET_BYTES)), self.start_timeout_s)
         except BaseException as error:
             await child.end()
+            output.failed(process.pid)
             if isinstance(error, TimeoutError):
                 raise gone(f"it did not start within {self.start_timeout_s:g} s") from error
             raise
@@ -216,7 +242,9 @@ class Spawner:
             env={**_bare_environment(scratch), **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=self.stderr,
+            stderr=subprocess.PIPE,
+            # Read by the loop; a buffer between would keep what has arrived.
+            bufsize=0,
             start_new_session=True,
         )
 

@@ -1,10 +1,14 @@
-"""Counts training runs and steps as they are written down."""
+"""Counts training runs and steps, and logs how they ended, as they are written down."""
 
+import logging
 from collections.abc import Iterable
 
+from platform_daemon.logs import LogEvent, marked
 from platform_daemon.metrics.instruments import Counter, Family
 from platform_daemon.state.database import Database
 from platform_daemon.training.records import Run, Session, SessionRepository
+
+_logger = logging.getLogger(__name__)
 
 
 class CountedSessions(SessionRepository):
@@ -25,4 +29,8 @@ class CountedSessions(SessionRepository):
 
     def conclude(self, session: Session, run: Run) -> None:
         super().conclude(session, run)
-        self._outcomes.add(run.outcome.name.lower())
+        outcome = run.outcome.name.lower()
+        self._outcomes.add(outcome)
+        package, took_s = session.enclave.package, run.active_ms / 1000
+        fields = marked(LogEvent.TRAINING_ENDED, package=package, outcome=outcome, steps=run.steps, took_s=took_s)
+        _logger.info("training %s", outcome, extra=fields)

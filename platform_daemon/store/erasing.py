@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from platform_daemon.logs import LogEvent, marked
 from platform_daemon.store import layout
 from platform_daemon.store.collection import Collection, Room
 from platform_daemon.store.database import PORTION_RECORDS, WriteBatch
@@ -154,7 +155,8 @@ def drop_unused_parts(collection: Collection) -> None:
 
 def quarantine(collection: Collection, key: bytes) -> None:
     """Set aside a record that failed authentication, and take it out of the counts."""
-    log.error("record %s failed authentication and is set aside", key.hex())
+    fields = marked(LogEvent.RECORD_QUARANTINED, enclave=collection.enclave, record=key.hex())
+    log.error("record %s failed authentication and is set aside", key.hex(), extra=fields)
     database = collection.room.database
     value = database.get(key)
     if value is None:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from platform_daemon.logs import LogEvent, marked
 from platform_daemon.store import layout
 from platform_daemon.store.collection import Collection, Room
 from platform_daemon.store.database import PORTION_RECORDS, WriteBatch
@@ -190,7 +191,8 @@ class _Shortening:
                 example = unseal(cipher, record, value, EXAMPLE_HEADER.size)
             except Forged:
                 # It stays under its old key, which goes: what was forged must not be sealed as if it were genuine.
-                log.error("record %s failed authentication and is given up", record.hex())
+                fields = marked(LogEvent.RECORD_QUARANTINED, record=record.hex())
+                log.error("record %s failed authentication and is given up", record.hex(), extra=fields)
                 continue
             write.put(record, seal(app.cipher, record, header, room.random(layout.NONCE_BYTES), example))
         write.delete(layout.run_key(collection.enclave, collection.collection, run.expiry_ms, run.first))

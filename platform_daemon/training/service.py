@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from insitu.v1.training_pb2 import SessionStatus, TrainerOptions
 from platform_daemon.errors import NotFound
+from platform_daemon.logs import LogEvent, marked
 from platform_daemon.training.cadence import check_cadence, repeats, retry_at_ms
 from platform_daemon.training.checkpoints import RunKey
 from platform_daemon.training.conditions import device_readings, unmet
@@ -190,7 +191,9 @@ class TrainingService:
     def _put_off(self, session_id: int, task: "asyncio.Task[Session]") -> None:
         """A defect, not an outcome: say so, and try again later."""
         error = None if task.cancelled() else task.exception()
-        logger.error("a training run ended with a defect", exc_info=error)
+        logger.error(
+            "a training run ended with a defect", exc_info=error, extra=marked(LogEvent.DEFECT, step="training")
+        )
         session = self._world.sessions.get(session_id)
         if session is not None and not self._closed:
             retry_ms = retry_at_ms(self._world.clock.now_ms(), 1, False, f"{session_id}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from platform_daemon.errors import ResourceExhausted
+from platform_daemon.logs import LogEvent, marked, outline
 from platform_daemon.transport.admission import Admission, ConnectionLimits
 from platform_daemon.transport.calls import Peer
 from platform_daemon.transport.peers import PeerTable
@@ -117,7 +118,8 @@ class Acceptor:
         try:
             await protocol.serve(arrival)
         except OSError as error:
-            _logger.warning("a connection of user %d is dropped: %s", arrival.peer.uid, error)
+            fields = marked(LogEvent.CONNECTION_DROPPED, uid=arrival.peer.uid, error=outline(error))
+            _logger.warning("a connection of user %d is dropped: %s", arrival.peer.uid, error, extra=fields)
             arrival.transport.abort()
 
 

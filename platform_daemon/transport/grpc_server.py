@@ -13,6 +13,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from platform_daemon.logs import LogEvent, marked
 from platform_daemon.transport.calls import CallContext, Method, MethodTable
 from platform_daemon.transport.guard import Admit, Guard, GuardedRegistrar, RpcMethodHandler, ServicerContext, abort
 from platform_daemon.transport.limits import CallLimits
@@ -73,7 +74,9 @@ class GrpcServer:
         stopping = asyncio.ensure_future(server.stop(left_s))
         done, _ = await asyncio.wait({stopping}, timeout=left_s + _STOP_MARGIN_S)
         if not done:
-            _logger.warning("the gRPC server did not stop within %.1f s: left behind", grace_s + _STOP_MARGIN_S)
+            waited_s = grace_s + _STOP_MARGIN_S
+            fields = marked(LogEvent.SERVER_STUCK, took_s=waited_s)
+            _logger.warning("the gRPC server did not stop within %.1f s: left behind", waited_s, extra=fields)
 
     def _handlers(self) -> dict[str, dict[str, RpcMethodHandler]]:
         """By service and method. Raw bytes in and out: decoding belongs to the method table, which answers

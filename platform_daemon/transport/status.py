@@ -9,7 +9,6 @@ import errno
 import logging
 import secrets
 import sqlite3
-import traceback
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -19,11 +18,11 @@ from grpc_status import rpc_status
 
 from insitu.v1.lane_pb2 import CallError
 from platform_daemon.errors import BY_STATUS, DaemonError, Internal, ResourceExhausted
+from platform_daemon.logs import LogEvent, marked, outline
 
 _logger = logging.getLogger(__name__)
 _DOMAIN = "insitu"
 _MESSAGE_LIMIT_CHARACTERS = 1000  # metadata is limited to 8 KiB, in which the message stands twice
-_CAUSES_LIMIT = 8
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 REASON_KEY = "insitu-reason"
@@ -42,7 +41,9 @@ def as_daemon_error(error: Exception, path: str) -> DaemonError:
     if _is_disk_full(error):
         return ResourceExhausted("the disk is full: make room and repeat", reason="DISK_FULL")
     number = secrets.token_hex(4)
-    _logger.error("defect %s in %s: %s", number, path, _outline(error))
+    outlined = outline(error)
+    fields = marked(LogEvent.DEFECT, defect=number, method=path, error=outlined)
+    _logger.error("defect %s in %s: %s", number, path, outlined, extra=fields)
     return Internal(f"the daemon has a defect: look for {number} in its log", reason="DEFECT")
 
 
@@ -92,15 +93,3 @@ def _is_disk_full(error: Exception) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in _DISK_FULL
-
-
-def _outline(error: BaseException) -> str:
-    """Types and places, cause first, without messages: those may quote the request."""
-    steps: list[str] = []
-    step: BaseException | None = error
-    while step is not None and len(steps) < _CAUSES_LIMIT:
-        frames = traceback.extract_tb(step.__traceback__)
-        places = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
-        steps.insert(0, f"{type(step).__qualname__} at {places or 'an unknown place'}")
-        step = step.__cause__ or step.__context__
-    return ", then ".join(steps)

@@ -1,0 +1,31 @@
+"""The events of the daemon's log. Names are stable: alerts and scripts hang on them."""
+
+import enum
+from typing import Any
+
+
+class LogEvent(enum.Enum):
+    STARTED = "daemon_started"
+    STOPPING = "daemon_stopping"
+    STOPPED = "daemon_stopped"
+    CALL = "call_ended"
+    """Each call, at level debug."""
+    DEFECT = "defect"
+    """Something nobody foresaw. The caller was told the same number."""
+    CONNECTION_DROPPED = "connection_dropped"
+    SERVER_STUCK = "server_stuck"
+    CHILD_STARTED = "child_started"
+    CHILD_ENDED = "child_ended"
+    """By itself, or killed by somebody else than the daemon."""
+    CHILD_OUTPUT = "child_output"
+    CHILD_OUTPUT_WITHHELD = "child_output_withheld"
+    """A child that had seen examples printed something: how many lines, not which."""
+    TRAINING_ENDED = "training_ended"
+    """A stretch of it: the outcome says whether it goes on."""
+    RECORD_QUARANTINED = "record_quarantined"
+    PROTECTION_MISSING = "protection_missing"
+
+
+def marked(event: LogEvent, **fields: object) -> dict[str, Any]:
+    """The `extra` of a record. Only what `fields.py` lists is written."""
+    return {"event": event.value, "fields": fields}
