@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -61,6 +61,8 @@ class Acceptor:
         self._limits = limits or ConnectionLimits()
         self._admission: Admission[_Connection] = Admission(self._limits)
         self._open: set[_Connection] = set()
+        self._strangers: dict[str, _Connection] = {}
+        """Those that speak and have not presented a session, by the name that was minted for them."""
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -73,6 +75,16 @@ class Acceptor:
         """Serve a bound socket, which the acceptor closes in the end."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(lambda: _Connection(self), sock=listener, backlog=_BACKLOG)
+
+    def present_session(self, peer: Peer, app: Hashable) -> None:
+        """A call on a connection has an open session of `app`. To be called for each call; the first one counts.
+
+        Raises ResourceExhausted if the app has too many connections.
+        """
+        connection = self._strangers.get(peer.connection)
+        if connection is not None:
+            self._admission.name(connection, app)
+            del self._strangers[peer.connection]
 
     def stop_accepting(self) -> None:
         """New connections are refused, open ones go on. Repeatable."""
@@ -91,7 +103,7 @@ class Acceptor:
         await asyncio.sleep(0)  # abort() announces the loss on the loop's next turn
 
     def _arrived(self, connection: "_Connection") -> None:
-        yielding = self._admission.enter(connection, connection.peer.uid)
+        yielding = self._admission.enter(connection, connection.peer.uid, connection.peer.pid)
         self._open.add(connection)
         if yielding is not None:
             yielding.transport.abort()
@@ -100,12 +112,16 @@ class Acceptor:
         connection.stop_timer()
         self._admission.leave(connection)
         self._open.discard(connection)
+        self._strangers.pop(connection.peer.connection, None)
 
     def _recognised(self, connection: "_Connection", protocol: WireProtocol, first: bytes) -> None:
         refusal: ResourceExhausted | None = None
         try:
-            self._admission.speak(connection)
+            yielding = self._admission.speak(connection)
             connection.stop_timer()
+            self._strangers[connection.peer.connection] = connection
+            if yielding is not None:
+                yielding.transport.abort()
         except ResourceExhausted as error:
             refusal = error
         connection.transport.pause_reading()

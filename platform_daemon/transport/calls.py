@@ -75,6 +75,9 @@ SessionCheck = Callable[[str, Peer], Enclave]
 CallObserver = Callable[["Method", BaseException | None, float], None]
 """Told of each call that ended: its method, what it raised, if anything, and the seconds it took. Must not raise."""
 
+SessionObserver = Callable[[Peer, Tenant], None]
+"""Told of each call that has an open session: its peer and the tenant. Raises DaemonError to refuse the call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -109,11 +112,16 @@ class MethodTable:
         self._check_session = check_session
         self._observer = observer or _nobody_observes
         self._tenancy = tenancy or Tenancy()
+        self._present_session: SessionObserver = _nobody_asks
         self._methods: dict[str, Method] = {}
 
     @property
     def methods(self) -> Mapping[str, Method]:
         return self._methods
+
+    def on_session(self, observer: SessionObserver) -> None:
+        """Tell `observer` of each call with an open session, before it begins."""
+        self._present_session = observer
 
     def add_service(self, service: ServiceDescriptor, servicer: object, access: Access) -> None:
         """Register `servicer`'s methods, named as in the service, in snake case. Each must be there. A tuple of
@@ -153,6 +161,7 @@ class MethodTable:
             if method.access is Access.SESSION:
                 context.caller = self._check_session(context.session, context.peer)
                 tenant = context.caller.number
+                self._present_session(context.peer, tenant)
             may_begin = tenancy.enter(tenant, size_bytes)
             try:
                 if not may_begin:
@@ -176,6 +185,10 @@ def _decoded(method: Method, request: bytes) -> Message:
     except DecodeError as error:
         kind = method.request_type.DESCRIPTOR.full_name
         raise InvalidArgument(f"the request is no {kind}: {error}", reason="MALFORMED") from error
+
+
+def _nobody_asks(peer: Peer, tenant: Tenant) -> None:
+    """What a table does whose calls come from no acceptor."""
 
 
 def _nobody_observes(method: Method, error: BaseException | None, took_s: float) -> None:

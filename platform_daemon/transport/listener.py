@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from platform_daemon.errors import PermissionDenied
@@ -88,7 +89,11 @@ class Listener:
             await self._server.start()
             self._lane = FramedLane(self._table, admit=self._admit, limits=self._call_limits)
             protocols: tuple[WireProtocol, ...] = (self._lane, Http2Lane(endpoint, peers), *self._protocols)
-            self._acceptor = Acceptor(protocols, peers, self._connection_limits)
+            limits = self._connection_limits or ConnectionLimits()
+            if self._admit is not None:
+                limits = replace(limits, strangers_yield=False)
+            self._acceptor = Acceptor(protocols, peers, limits)
+            self._table.on_session(self._acceptor.present_session)
             await self._acceptor.start(self._file.bind(self._mode))
         except BaseException:
             await self.close(grace_s=0.0)
