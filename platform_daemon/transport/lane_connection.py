@@ -19,6 +19,7 @@ from platform_daemon.errors import DaemonError, DeadlineExceeded, ResourceExhaus
 from platform_daemon.transport.acceptor import Arrival
 from platform_daemon.transport.calls import CallContext, Method, MethodTable
 from platform_daemon.transport.limits import CallLimits
+from platform_daemon.transport.patience import READING_S, WRITING_S, Patience
 from platform_daemon.transport.status import as_daemon_error, as_error_message
 from platform_daemon.transport.underway import CallsUnderWay
 
@@ -73,6 +74,8 @@ class LaneConnection(asyncio.Protocol):
         self._held_bytes = 0
         self._writable = True
         self._reading = False
+        self._unread = Patience(READING_S, self._transport.abort)
+        self._amid = Patience(WRITING_S, self._transport.abort)
         self._watch: asyncio.TimerHandle | None = None
         self._watch_s = 0.0
 
@@ -102,6 +105,10 @@ class LaneConnection(asyncio.Protocol):
         except FramingError:
             self._transport.abort()
             return
+        if self._frames.amid:
+            self._amid.begin()
+        else:
+            self._amid.end()
         for frame in frames:
             if frame.kind == Kind.CALL:
                 self._call(frame)
@@ -115,10 +122,12 @@ class LaneConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable = False
+        self._unread.begin()
         self._read_or_wait()
 
     def resume_writing(self) -> None:
         self._writable = True
+        self._unread.end()
         self._read_or_wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -126,6 +135,8 @@ class LaneConnection(asyncio.Protocol):
             return
         self.ended.set()
         self._connections.discard(self)
+        self._unread.end()
+        self._amid.end()
         if self._watch is not None:
             self._watch.cancel()
         self._waiting.clear()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from platform_daemon.transport.patience import READING_S, Patience
+
 _SCRATCH_BYTES = 256 * 1024
 _HIGH_WATER_BYTES = 512 * 1024
 LINGER_S = 5.0
@@ -16,6 +18,8 @@ _scratch = memoryview(bytearray(_SCRATCH_BYTES))
 class PumpEnd(asyncio.BufferedProtocol):
     """One end of a pump. Reading stops here while the other end's buffer is full.
 
+    An end that does not read what it is sent for a minute is dropped.
+
     When an end is lost, the other one still receives what is on its way, and is closed. `on_lost` runs before this
     end's socket closes.
     """
@@ -26,6 +30,7 @@ class PumpEnd(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._write: Callable[[bytes], None] = _nowhere
         self._patience: asyncio.TimerHandle | None = None
+        self._unread = Patience(READING_S, self._give_up)
 
     def join(self, other: "PumpEnd") -> None:
         """Make the two ends of one pump."""
@@ -52,21 +57,28 @@ class PumpEnd(asyncio.BufferedProtocol):
         self._other._write(bytes(_scratch[:nbytes]))
 
     def pause_writing(self) -> None:
+        self._unread.begin()
         if self._other._transport is not None:
             self._other._transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self._unread.end()
         if self._other._transport is not None:
             self._other._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._write = _nowhere
+        self._unread.end()
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
         self._on_lost()
         self._other._drain()
+
+    def _give_up(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
 
     def _drain(self) -> None:
         """Close once what is left has been taken, which has its time."""

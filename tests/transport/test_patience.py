@@ -1,0 +1,107 @@
+"""Who does not read, and who writes by drops, is dropped; both transports, on a loop whose clock the test turns."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from client_lib.lane_framing import MAGIC, call_frame
+from platform_daemon.transport import Listener
+from platform_daemon.transport.patience import Patience
+from tests.transport.echo import SESSION, EchoServicer, echo_table
+
+SAY = 1
+
+
+class TurnedLoop(asyncio.SelectorEventLoop):
+    """Its time stands still but for what `turn` adds."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+    def turn(self, seconds: float) -> None:
+        self.ahead_s += seconds
+
+
+def run(test: Callable[[TurnedLoop], object]) -> None:
+    loop = TurnedLoop()
+    try:
+        loop.run_until_complete(test(loop))  # type: ignore[arg-type]
+    finally:
+        loop.close()
+
+
+def test_it_ends_once_and_only_after_its_time() -> None:
+    given_up: list[int] = []
+
+    async def test(loop: TurnedLoop) -> None:
+        patience = Patience(60.0, lambda: given_up.append(1))
+        patience.begin()
+        loop.turn(50)
+        await asyncio.sleep(0)
+        patience.begin()
+        patience.end()
+        loop.turn(50)
+        await asyncio.sleep(0)
+        assert given_up == []
+        patience.begin()
+        loop.turn(61)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert given_up == [1]
+
+    run(test)
+
+
+async def settled(listener: Listener, *, open_ones: int) -> bool:
+    """Whether so many connections are open after a moment for what is under way."""
+    for _ in range(100):
+        if listener.connections == open_ones:
+            return True
+        await asyncio.sleep(0.002)
+    return False
+
+
+@pytest.mark.parametrize("turned_s", [1.0, 61.0])
+def test_a_frame_that_comes_by_drops_is_given_a_minute(tmp_path: Path, turned_s: float) -> None:
+    async def test(loop: TurnedLoop) -> None:
+        listener = Listener(tmp_path / "s.sock", echo_table(EchoServicer()), mode=0o600)
+        await listener.start()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, str(listener.path))
+            frame = MAGIC + call_frame(SAY, 1, SESSION.encode(), b"\x0a\x7f" + bytes(127), 0)
+            await loop.sock_sendall(client, frame[:40])
+            assert await settled(listener, open_ones=1)
+            assert not await settled(listener, open_ones=0)
+            loop.turn(turned_s)
+            assert await settled(listener, open_ones=0) is (turned_s > 60)
+        await listener.close(0.0)
+
+    run(test)
+
+
+@pytest.mark.parametrize("turned_s", [1.0, 61.0])
+def test_answers_that_nobody_reads_are_kept_for_a_minute(tmp_path: Path, turned_s: float) -> None:
+    async def test(loop: TurnedLoop) -> None:
+        listener = Listener(tmp_path / "s.sock", echo_table(EchoServicer()), mode=0o600)
+        await listener.start()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, str(listener.path))
+            request = b"\x0a\x80\x80\x40" + bytes(1 << 20)
+            await loop.sock_sendall(client, MAGIC)
+            calls = b"".join(call_frame(SAY, number, SESSION.encode(), request, 0) for number in range(1, 5))
+            sending = asyncio.ensure_future(loop.sock_sendall(client, calls))
+            assert await settled(listener, open_ones=1)
+            assert not await settled(listener, open_ones=0)
+            loop.turn(turned_s)
+            assert await settled(listener, open_ones=0) is (turned_s > 60)
+            sending.cancel()
+        await listener.close(0.0)
+
+    run(test)
