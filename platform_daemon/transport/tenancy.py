@@ -121,7 +121,9 @@ class Turns:
                 if not waiting.done():  # those who gave up are
                     waiting.set_result(None)
                     begun += 1
-            self._begun[tenant] = begun
+            if begun:
+                # They go on in the next turn: until then, none that comes now may overtake them.
+                self._begun[tenant] = self._begun_a_turn
             if not queue:
                 del self._queues[tenant]
         self._watching = False

@@ -74,28 +74,28 @@ def test_who_calls_once_is_served_between_two_turns_of_who_calls_often() -> None
     assert Counter(served)["flood"] == 100
 
 
-def test_calls_of_a_tenant_keep_their_order() -> None:
+@given(st.lists(st.integers(0, 5), max_size=12), st.integers(1, 4))
+def test_calls_of_a_tenant_keep_their_order(arrivals: list[int], begun_a_turn: int) -> None:
+    """So many calls arrive in each turn of the event loop."""
     served: list[int] = []
 
     async def run() -> None:
-        tenancy = Tenancy(LIMITS)
+        tenancy = Tenancy(TenantLimits(begun_a_turn=begun_a_turn))
 
         async def call(number: int) -> None:
-            if not tenancy.enter(number % 2, 1):
-                await tenancy.turn(number % 2)
+            if not tenancy.enter(1, 1):
+                await tenancy.turn(1)
             served.append(number)
-            tenancy.leave(number % 2, 1)
+            tenancy.leave(1, 1)
 
-        calls = []
-        for number in range(6):
-            if number == 3:
-                await asyncio.sleep(0)
-            calls.append(asyncio.ensure_future(call(number)))
+        calls: list[asyncio.Future[None]] = []
+        for arriving in arrivals:
+            calls += [asyncio.ensure_future(call(len(calls) + one)) for one in range(arriving)]
+            await asyncio.sleep(0)
         await asyncio.gather(*calls)
 
     asyncio.run(run())
-    assert [number for number in served if number % 2] == [1, 3, 5]
-    assert [number for number in served if not number % 2] == [0, 2, 4]
+    assert served == list(range(sum(arrivals)))
 
 
 def test_whoever_gives_up_in_the_queue_takes_nobodys_turn() -> None:
