@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
 from context.clock import Clock
 from context.errors import BadScript, SourceMisconfigured
 from context.manager import ContextManager
+from context.plugins import entry_points_of
 from context.registry import ContextRegistry
 from context.source import Source
 from context.sources import ClockDay, DeviceInfo, ScriptedSource, SysfsNetwork, SysfsPower, parse_script
@@ -55,7 +55,7 @@ class ContextSettings:
 def installed_plugins() -> dict[str, SourcePlugin]:
     """All plug-ins on this device, by name. Raises SourceMisconfigured for one that cannot be imported."""
     found: dict[str, SourcePlugin] = {}
-    for entry in entry_points(group=PLUGIN_GROUP):
+    for entry in entry_points_of(PLUGIN_GROUP):
         try:
             found[entry.name] = entry.load()
         except (ImportError, AttributeError) as error:

@@ -7,7 +7,6 @@ import resource
 import signal
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import uvloop
@@ -54,6 +53,7 @@ from platform_daemon.prediction.pool import WorkerPool
 from platform_daemon.prediction.service import PredictionService, group_of
 from platform_daemon.processes import ProcessTable
 from platform_daemon.publishing import Publishing
+from platform_daemon.release import VERSION
 from platform_daemon.rules import Rules
 from platform_daemon.state import SchemaFromTheFuture
 from platform_daemon.state.collections import CollectionRepository
@@ -219,7 +219,7 @@ class Primary:
         table = MethodTable(self._sessions.check, self._observer)
         status = control.StatusPart(
             Identity(
-                version("insitu"),
+                VERSION,
                 self._started_ms,
                 str(self._app_socket.path),
                 str(self._storage.folder),
@@ -269,7 +269,7 @@ class Primary:
             lambda: prediction_families(self._prediction.predictions),
             lambda: context_families(self._context),
             lambda: folder_families(storage.folder),
-            lambda: process_families(version("insitu"), self._started_ms),
+            lambda: process_families(VERSION, self._started_ms),
         )
 
     def _look_at_training(self) -> None:
@@ -310,7 +310,7 @@ async def _serve(configuration: Configuration, missing_protections: Sequence[str
     primary = Primary(configuration, missing_protections, file)
     try:
         await primary.start()
-        _say(LogEvent.STARTED, began_s, version=version("insitu"), pid=os.getpid())
+        _say(LogEvent.STARTED, began_s, version=VERSION, pid=os.getpid())
         for protection in missing_protections:
             lost = marked(LogEvent.PROTECTION_MISSING, reason=protection.split(" ")[0].rstrip(":"))
             logger.warning("missing: %s", protection, extra=lost)

@@ -2,7 +2,7 @@
 
 from platform_daemon.access.apps import App, Apps, AppState
 from platform_daemon.access.authority import Authority
-from platform_daemon.access.certificates import AuthorityUnusable, Issuer
+from platform_daemon.access.issuer import AuthorityUnusable, Issuer
 from platform_daemon.access.nonces import Nonces
 from platform_daemon.access.permissions import Decision, Permissions
 from platform_daemon.access.schema import SCHEMA

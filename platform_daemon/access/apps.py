@@ -13,7 +13,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from context.clock import Clock
-from platform_daemon.access.certificates import CertificateRequest
+from platform_daemon.access.issuer import CertificateRequest
 from platform_daemon.errors import AlreadyExists, NotFound, ResourceExhausted
 from platform_daemon.state import Database
 from platform_daemon.transport.calls import Enclave

@@ -5,7 +5,7 @@ import re
 from hashlib import sha256
 
 from platform_daemon.access.apps import App, Apps
-from platform_daemon.access.certificates import Issuer, read_request, same_certificate
+from platform_daemon.access.issuer import CertificateRequest, Issuer
 from platform_daemon.access.names import check_package, check_wishes
 from platform_daemon.access.permissions import Permissions
 from platform_daemon.access.sessions import Sessions
@@ -33,7 +33,7 @@ class Authority:
 
         Raises InvalidArgument, AlreadyExists (known with another key), ResourceExhausted (too many wait).
         """
-        request = read_request(pem, check_package(package))
+        request = _read(pem, check_package(package))
         return self._apps.request(request, _api_key_digest(api_key_sha256), check_wishes(context), uid)
 
     def approve(self, package: str) -> App:
@@ -45,7 +45,7 @@ class Authority:
             )
         if app.certificate_pem:
             return app
-        request = read_request(app.certificate_request_pem, package)
+        request = _read(app.certificate_request_pem, package)
         return self._apps.approve(package, self._issuer.certify(request))
 
     def approve_request(self, package: str, pem: str, api_key_sha256: str, context: tuple[str, ...], uid: int) -> App:
@@ -89,7 +89,7 @@ class Authority:
             self._issuer.verify(certificate_pem, package)
         except Unauthenticated as error:
             raise _not_verified() from error
-        if app is None or not recorded_pem or not same_certificate(certificate_pem, recorded_pem):
+        if app is None or not recorded_pem or not _same(certificate_pem, recorded_pem):
             raise _not_verified()
         if not hmac.compare_digest(sha256(api_key.encode()).digest(), app.api_key_sha256):
             raise _not_verified()
@@ -138,3 +138,16 @@ def _not_verified() -> Unauthenticated:
         "package, key and certificate do not belong together here: register again, or ask for approval",
         reason="NOT_VERIFIED",
     )
+
+
+def _read(pem: str, package: str) -> CertificateRequest:
+    # Slow to load: see `issuer`.
+    from platform_daemon.access.certificates import read_request
+
+    return read_request(pem, package)
+
+
+def _same(one_pem: str, other_pem: str) -> bool:
+    from platform_daemon.access.certificates import same_certificate
+
+    return same_certificate(one_pem, other_pem)

@@ -12,7 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,6 +58,20 @@ def test_an_unusable_key_is_reported_and_never_replaced(tmp_path: Path) -> None:
     key.chmod(0o600)
     key.write_text(key.read_text()[:40])
     with pytest.raises(AuthorityUnusable, match="damaged"):
+        Issuer.open(tmp_path)
+
+
+def test_the_key_is_a_common_one_in_whichever_form_it_is_restored(tmp_path: Path) -> None:
+    made = Issuer.provision(tmp_path)
+    file = tmp_path / "authority.key"
+    key = load_pem_private_key(file.read_bytes(), password=None)
+    assert isinstance(key, Ed25519PrivateKey)
+    assert file.read_bytes() == key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(b"restored on Tuesday\n" + file.read_bytes())
+    assert Issuer.open(tmp_path).fingerprint == made.fingerprint
+    other = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(other)
+    with pytest.raises(AuthorityUnusable, match="not Ed25519"):
         Issuer.open(tmp_path)
 
 

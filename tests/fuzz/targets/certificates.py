@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from client_lib.identity import new_credentials
-from platform_daemon.access.certificates import Issuer, read_request, same_certificate
+from platform_daemon.access import Issuer
+from platform_daemon.access.certificates import read_request, same_certificate
 from platform_daemon.errors import InvalidArgument, Unauthenticated
 from tests.fuzz.target import FuzzTarget
 
