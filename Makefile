@@ -7,7 +7,7 @@ REPORT ?= build/demo.html
 RESULTS ?= build/demo.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak proto lock clean
+.PHONY: help demo test check bench bench-peers soak proto lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ check: .venv/ready-dev .venv-oldest/ready ## Format, lint, types, import directi
 	$(BIN)/lint-imports
 	$(MAKE) test
 
-bench: .venv/ready-dev ## Measure against the references side by side; ONLY=B5,B6 runs a part
+bench: .venv/ready-dev ## Measure against the references side by side; ONLY=B5,B6 runs a part, ONLY=floors the floors
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+bench-peers: .venv/ready-dev .venv-peers/ready ## The same beside MLServer and LitServe, which it installs; joins the results
+	$(BIN)/python -m benchmarks --only B1p,B2 --join
 
 soak: .venv/ready-dev ## Crash loops and fault injection at ten times the counts; writes build/soak.json; ONLY=K1,K6
 	$(BIN)/python -m tests.soak $(if $(ONLY),--only $(ONLY))
@@ -40,7 +43,7 @@ lock: .venv/ready-dev ## Write the versions now installed into constraints.txt
 	$(PIP) freeze --exclude-editable > constraints.txt
 
 clean: ## Remove what the other commands made
-	rm -rf .venv .venv-oldest build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-peers build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -57,4 +60,10 @@ clean: ## Remove what the other commands made
 .venv-oldest/ready: requirements-oldest.txt
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip --disable-pip-version-check install -r requirements-oldest.txt
+	@touch $@
+
+# What Insitu is measured beside, and no part of it.
+.venv-peers/ready: benchmarks/peers/requirements.txt benchmarks/peers/constraints.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip --disable-pip-version-check install -r benchmarks/peers/requirements.txt
 	@touch $@

@@ -5,11 +5,12 @@ and channel are the same on both sides; messages are serialized beforehand.
 """
 
 from benchmarks.lab import Lab
-from benchmarks.predictions import PREDICT, predict_request
+from benchmarks.predictions import predict_request
 from benchmarks.rows import Row, at_most
 from benchmarks.samples import samples
 from benchmarks.servers import ECHO, Caller, echo_server
 from benchmarks.stand import stand
+from client_lib.predictor import PREDICT
 
 CALLS = 2000
 
@@ -20,7 +21,7 @@ def run(lab: Lab) -> list[Row]:
     with stand() as app, echo_server(lab.folder) as bare:
         requests = [predict_request(app, inference, samples(1))] * calls
         socket = app.device.locations.socket
-        with Caller(socket, PREDICT, app.session()) as predict, Caller(bare, ECHO) as echo:
+        with Caller(socket, PREDICT.path, app.session()) as predict, Caller(bare, ECHO) as echo:
             medians = lab.medians(
                 "B1 predict",
                 {

@@ -1,8 +1,8 @@
 """B5: examples through the client library and the daemon into the sealed store, beside puts into a bare LevelDB.
 
 Both write the same serialized examples of 512 bytes in batches of a thousand, with the same settings of LevelDB. Ours
-besides encodes them from NumPy arrays, carries them over gRPC, parses, injects two context types, seals, and keeps the
-expiry index, counts and receipts.
+besides encodes them from NumPy arrays, carries them over the lane, parses, injects two context types, seals, and keeps
+the expiry index, counts and receipts.
 """
 
 import time
@@ -24,7 +24,7 @@ def run(lab: Lab) -> list[Row]:
     examples = batch * (count // BATCH)
     serialized = save_serialized(batch, lab.folder / "examples.pb")
     with (
-        stand() as app,
+        stand(transport="lane") as app,
         Program("plyvel_puts", lab.folder / "leveldb", serialized, count) as reference,
     ):
         digits = app.learning.get_collection_client(CollectionOptions("digits", context=CONTEXT))

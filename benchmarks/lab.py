@@ -17,6 +17,13 @@ Contender = Callable[[], Figures]
 LEAST_ROUNDS = 5
 
 
+class Skipped(Exception):
+    """A benchmark lacks a program that Insitu does not depend on."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}; run `{remedy}`")
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How much is done for a figure."""

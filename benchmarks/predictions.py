@@ -9,12 +9,10 @@ from client_lib import PredictorOptions
 from client_lib.encoding import encode
 from insitu.v1.prediction_pb2 import ModelReference, PredictRequest
 
-PREDICT = "/insitu.v1.Prediction/Predict"
-
 
 def predict_request(app: Stand, inference: Path, samples: Samples) -> bytes:
     """A serialized request with all samples in it, for a plan that the daemon holds and has loaded."""
     app.learning.get_predictor_client(PredictorOptions(plan=inference)).load()
     digest = hashlib.sha256(inference.read_bytes()).hexdigest()
     model = ModelReference(plan=f"file:{inference.name}#sha256={digest}")
-    return PredictRequest(model=model, examples=map(encode, samples.examples())).SerializeToString()
+    return PredictRequest(model=model, examples=map(encode, samples.inputs())).SerializeToString()

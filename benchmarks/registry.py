@@ -8,6 +8,9 @@ from benchmarks.rows import Row
 
 MODULES = {
     "B1": "b01_predict",
+    "B1L": "b01l_client",
+    "B1p": "b01p_peers",
+    "B2": "b02_callers",
     "B3": "b03_rows",
     "B4": "b04_add",
     "B5": "b05_add_many",
@@ -18,6 +21,9 @@ MODULES = {
     "B9": "b09_revoke",
     "B15": "b15_imports",
 }
+
+FLOORS = "floors"
+"""Not a benchmark: what nothing here can be faster than."""
 
 Run = Callable[[Lab], list[Row]]
 
@@ -34,7 +40,7 @@ def select(only: str) -> Sequence[str]:
     wanted = [part.strip() for part in only.split(",") if part.strip()]
     unknown = [part for part in wanted if part.lower() not in known]
     if unknown:
-        raise UnknownBenchmark(f"there is no benchmark {unknown[0]!r}; there are {', '.join(MODULES)}")
+        raise UnknownBenchmark(f"there is no benchmark {unknown[0]!r}; there are {', '.join(MODULES)}, and {FLOORS}")
     chosen = {known[part.lower()] for part in wanted}
     return tuple(id for id in MODULES if id in chosen)
 

@@ -30,6 +30,12 @@ class Target:
     def __str__(self) -> str:
         return f"{self.bound.value} {self.ratio:g}"
 
+    @classmethod
+    def parse(cls, text: str) -> "Target":
+        """Of what `str` made. Raises ValueError."""
+        bound, _, ratio = text.partition(" ")
+        return cls(Bound(bound), float(ratio))
+
 
 def at_most(ratio: float) -> Target:
     return Target(Bound.AT_MOST, ratio)

@@ -32,6 +32,10 @@ class Samples:
             {"pixels": pixels, "label": label} for pixels, label in zip(self.pixels, self.labels.tolist(), strict=True)
         ]
 
+    def inputs(self) -> list[Example]:
+        """What a model is asked with."""
+        return [{"pixels": pixels} for pixels in self.pixels]
+
     def save(self, path: Path) -> Path:
         """For reference programs: arrays `pixels` and `label`."""
         np.savez(path, pixels=self.pixels, label=self.labels)

@@ -1,20 +1,25 @@
 """Server processes under measurement: how soon they answer, and calls to them without the client library."""
 
+import os
+import signal
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import grpc
 
 from benchmarks.sockets import await_listener
 
+ROOT = Path(__file__).parents[1]
 ECHO = "/bare.Bare/Echo"
 END_TIMEOUT_S = 20.0
+Request = TypeVar("Request")
 _CALL_TIMEOUT_S = 30.0
 _OPTIONS = (
     ("grpc.max_receive_message_length", 16 << 20),
@@ -25,10 +30,11 @@ _OPTIONS = (
 
 
 class Caller:
-    """One method of a server on a Unix socket, bytes in and out."""
+    """One method of a server on a Unix socket, or at an address on the network; bytes in and out."""
 
-    def __init__(self, socket: Path, method: str, session: str = "") -> None:
-        self._channel = grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS)
+    def __init__(self, server: Path | str, method: str, session: str = "") -> None:
+        target = f"unix:{server}" if isinstance(server, Path) else server
+        self._channel = grpc.insecure_channel(target, options=_OPTIONS)
         self._call = self._channel.unary_unary(method, request_serializer=None, response_deserializer=None)
         self._metadata = (("insitu-session", session),) if session else ()
 
@@ -38,12 +44,7 @@ class Caller:
 
     def p50_us(self, requests: Sequence[bytes]) -> float:
         """Half of the calls, made one after another, took less."""
-        taken = []
-        for request in requests:
-            started_s = time.perf_counter()
-            self(request)
-            taken.append(time.perf_counter() - started_s)
-        return statistics.median(taken) * 1e6
+        return p50_us(self, requests)
 
     def close(self) -> None:
         self._channel.close()
@@ -57,10 +58,30 @@ class Caller:
         self.close()
 
 
+def p50_us(call: Callable[[Request], object], requests: Iterable[Request]) -> float:
+    """Half of the calls, made one after another, took less."""
+    taken = []
+    for request in requests:
+        started_s = time.perf_counter()
+        call(request)
+        taken.append(time.perf_counter() - started_s)
+    return statistics.median(taken) * 1e6
+
+
 @contextmanager
-def serving(command: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A server's process: `python COMMAND`. Ended in the end."""
-    process = subprocess.Popen([sys.executable, *command], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def serving(
+    command: Sequence[str], python: Path = Path(sys.executable), folder: Path | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A server's process: `python COMMAND`, in `folder`. Ended in the end, with what it started."""
+    process = subprocess.Popen(
+        [python, *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         yield process
     finally:
@@ -68,7 +89,8 @@ def serving(command: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
         try:
             process.wait(END_TIMEOUT_S)
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 

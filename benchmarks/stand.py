@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.sockets import await_listener
 from client_lib import ContextType, Learning
+from client_lib.learning import TransportName
 from insitu_cli.demo.device import Device
 
 PACKAGE = "com.example.bench"
@@ -26,12 +27,15 @@ class Stand:
 
 
 @contextmanager
-def stand(granted: Sequence[str] = CONTEXT) -> Iterator[Stand]:
+def stand(granted: Sequence[str] = CONTEXT, transport: TransportName = "auto") -> Iterator[Stand]:
+    """`transport` is that of the app's connection."""
     with Device() as device:
         await_listener(device.locations.control_socket)
         pid = device.await_ready()
         device.install(PACKAGE, tuple(map(str, granted)), tuple(map(str, granted)))
         device.become(idle=False, charging=False)
         credentials = device.credentials(PACKAGE)
-        with Learning.connect(package=PACKAGE, credentials=credentials, socket=device.locations.socket) as learning:
+        with Learning.connect(
+            package=PACKAGE, credentials=credentials, socket=device.locations.socket, transport=transport
+        ) as learning:
             yield Stand(device, pid, learning)

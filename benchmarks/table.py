@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.rows import Row
+from benchmarks.rows import Row, Target
 
 
 def as_objects(rows: Sequence[Row]) -> list[dict[str, str | float | bool]]:
@@ -31,6 +31,16 @@ def as_objects(rows: Sequence[Row]) -> list[dict[str, str | float | bool]]:
 def write_json(rows: Sequence[Row], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(as_objects(rows), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> list[Row]:
+    """What `write_json` wrote; nothing where there is no file."""
+    if not path.exists():
+        return []
+    return [
+        Row(one["id"], one["what"], one["unit"], one["ours"], one["reference"], Target.parse(one["target"]))
+        for one in json.loads(path.read_text(encoding="utf-8"))
+    ]
 
 
 def show(rows: Sequence[Row], console: Console) -> None:

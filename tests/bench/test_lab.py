@@ -12,6 +12,7 @@ from benchmarks.lab import FULL, LEAST_ROUNDS, SMALLEST, Effort, Lab
 from benchmarks.plans import Plans
 from benchmarks.registry import MODULES, UnknownBenchmark, select
 from benchmarks.rows import Row, at_most
+from benchmarks.table import read_json
 
 
 def lab(tmp_path: Path, effort: Effort) -> Lab:
@@ -73,3 +74,17 @@ def test_what_cannot_be_run_takes_nothing_with_it(tmp_path, monkeypatch):
     assert program.main(["--json", str(results)]) == 1
     assert '"B2"' in results.read_text(encoding="utf-8")
     assert program.main(["--only", "B2", "--json", str(results)]) == 0, "a missed target is no failure"
+
+
+def test_a_part_joins_what_was_measured_before(tmp_path, monkeypatch):
+    figures = {"B1": 1.0, "B2": 1.0, "B15": 1.0}
+    monkeypatch.setattr(
+        program, "load", lambda id: lambda lab: [Row(id, "ours; theirs", "ms", figures[id], 1.0, at_most(1))]
+    )
+    results = tmp_path / "bench.json"
+    for only, ours in (("B15,B1", 1.0), ("B2", 2.0), ("B1", 3.0)):
+        figures.update(dict.fromkeys(figures, ours))
+        program.main(["--only", only, "--join", "--json", str(results)])
+    assert [(row.id, row.ours) for row in read_json(results)] == [("B1", 3.0), ("B2", 2.0), ("B15", 1.0)]
+    program.main(["--only", "B2", "--json", str(results)])
+    assert [row.id for row in read_json(results)] == ["B2"], "without --join a run stands for itself"

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.rows import Row, at_least, at_most
-from benchmarks.table import as_objects, figure, show, write_json
+from benchmarks.table import as_objects, figure, read_json, show, write_json
 
 
 def row(ours: float, reference: float, target: object = None) -> Row:
@@ -56,6 +56,11 @@ def test_json_has_one_object_a_target(tmp_path: Path):
         "pass": True,
     }
     assert [one["pass"] for one in written] == [True, False, False]
+    assert read_json(tmp_path / "build" / "bench.json") == rows
+
+
+def test_there_may_be_nothing_to_read(tmp_path: Path):
+    assert read_json(tmp_path / "bench.json") == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""What nothing here can be faster than: the pieces that every call and every stored example is made of.
+
+`python -m benchmarks.floors`, or `make bench ONLY=floors`. No targets and no references: the figures are for explaining
+others, measured on the same machine at the same time.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.floors.computing import computing
+from benchmarks.floors.floor import Floor
+from benchmarks.floors.hops import hops
+from benchmarks.floors.storing import storing
+from benchmarks.lab import Effort
+from benchmarks.plans import Plans
+from benchmarks.table import figure
+
+__all__ = ["Floor", "measure_floors", "show_floors"]
+
+
+def measure_floors(effort: Effort) -> list[Floor]:
+    """Medians of several rounds each."""
+    with tempfile.TemporaryDirectory(prefix="insitu-floors-") as root, ExitStack() as open_things:
+        folder = Path(root)
+        inference = Plans(folder / "plans").inference("digits")
+        floors = hops(folder, effort, open_things)
+        return [*floors, *computing(inference, effort), *storing(folder, effort)]
+
+
+def show_floors(floors: Sequence[Floor], console: Console) -> None:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("floor")
+    table.add_column("figure", justify="right", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    for floor in floors:
+        table.add_row(floor.what, figure(floor.value), floor.unit)
+    console.print(table)
