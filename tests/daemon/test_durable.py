@@ -66,7 +66,7 @@ def an_example() -> Example:
     return example
 
 
-def configured(name: str, *, durable: bool | None) -> pb.ConfigureCollectionRequest:
+def configured(name: str, *, durable: bool) -> pb.ConfigureCollectionRequest:
     return pb.ConfigureCollectionRequest(collection=name, options=pb.CollectionOptions(durable=durable))
 
 
@@ -85,7 +85,7 @@ async def configure_durable(store: WaitingStore, servicer: CollectionServicer) -
 def test_an_add_is_acknowledged_once_it_is_durable(store: WaitingStore, servicer: CollectionServicer) -> None:
     async def story() -> None:
         await configure_durable(store, servicer)
-        await servicer.configure(configured("brief", durable=None), CONTEXT)
+        await servicer.configure(configured("brief", durable=False), CONTEXT)
         durable = [asyncio.ensure_future(servicer.add(added("words"), CONTEXT)) for _ in range(8)]
         syncs = [await store.syncs.get() for _ in durable]
         assert (await servicer.add(added("brief"), CONTEXT)).count == 1

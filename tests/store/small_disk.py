@@ -25,15 +25,15 @@ def beneath(folder: Path, size_mib: int, command: Sequence[str]) -> list[str]:
 
 
 def fill(folder: Path, spared_bytes: int = 0) -> None:
-    """Leave only so much."""
-    block = bytes(4096)
-    with (folder / BALLAST).open("wb", buffering=0) as file:
-        try:
-            while file.write(block):
+    """Leave only so much, whatever room there is."""
+    with (folder / BALLAST).open("ab", buffering=0) as file:
+        for block in (bytes(65536), bytes(4096)):
+            try:
+                while file.write(block) == len(block):
+                    continue
+            except OSError:
                 continue
-        except OSError:
-            size = file.seek(0, os.SEEK_END)
-            file.truncate(max(0, size - spared_bytes))
+        file.truncate(max(0, file.seek(0, os.SEEK_END) - spared_bytes))
 
 
 def make_room(folder: Path) -> None:
