@@ -91,10 +91,9 @@ class Moment:
         return self.state.era.offset_ms - self.state.era_of(key_id).offset_ms
 
     def shift_ms(self, key_id: int) -> int:
-        """And its times are so much later, to be hidden by the wall clock when they would have been: they differ
-        where a lead is not confirmed."""
+        """And its times are so much later, or rather earlier: never is it hidden later than it would have been."""
         present, era = self.state.era, self.state.era_of(key_id)
-        return present.offset_ms - present.riding_ms - era.offset_ms + era.riding_ms
+        return min(0, present.offset_ms - present.riding_ms - era.offset_ms + era.riding_ms)
 
 
 class StoreTime:
@@ -161,7 +160,7 @@ class StoreTime:
         with self._changed:
             self._look()
             if len(self._state.eras) > 1:
-                self._become(timekeeping.pruned(self._state, living()))
+                self._become(timekeeping.tidied(self._state, living()))
             self._save()
 
     def unhide(self) -> None:

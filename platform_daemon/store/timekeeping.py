@@ -113,31 +113,32 @@ def begin_anew(reading: Reading, first_key: int) -> Timekeeping:
 
 
 def jumped(state: Timekeeping, reading: Reading) -> bool:
-    """Whether an era ends with this reading."""
-    return abs(_step_ms(_advanced(state, reading), reading)) >= SLACK_MS
+    """Whether an era ends with this reading. With each start of the machine one does: a killed daemon may have promised
+    more than it has seen."""
+    return not same_boot(state, reading) or abs(_step_ms(_advanced(state, reading), reading)) >= SLACK_MS
 
 
 def observe(state: Timekeeping, reading: Reading, first_key: int) -> Timekeeping:
     """The state after another look. `first_key` is of the era that begins, if one does; no earlier key seals in it."""
-    is_same_boot = same_boot(state, reading)
+    is_over, was_off = jumped(state, reading), not same_boot(state, reading)
     state = _advanced(state, reading)
-    step_ms = _step_ms(state, reading)
-    if abs(step_ms) < SLACK_MS:
-        state = replace(state, wall_ms=max(state.wall_ms, reading.wall_ms))
-    else:
+    if is_over:
         # Between two boots the wall clock goes ahead by itself; anything else is somebody's doing.
-        was_off = not is_same_boot and step_ms > 0
-        state = _with_new_era(state if was_off else replace(state, agreed_ms=0), reading.wall_ms, first_key)
+        explained = was_off and _step_ms(state, reading) > -SLACK_MS
+        state = _with_new_era(state if explained else replace(state, agreed_ms=0), reading.wall_ms, first_key)
+    else:
+        state = replace(state, wall_ms=max(state.wall_ms, reading.wall_ms))
     if state.lead_ms and (reading.synchronised or not state.needs_ms):
         state = _confirmed(state)
     return state
 
 
-def pruned(state: Timekeeping, key_ids: Iterable[int]) -> Timekeeping:
-    """Without the eras of which no key is left."""
+def tidied(state: Timekeeping, key_ids: Iterable[int]) -> Timekeeping:
+    """Without the eras of which no key is left, and those that make no difference any more."""
     living = {state.era_of(key_id).first_key for key_id in key_ids}
     kept = tuple(era for era in state.eras[:-1] if era.first_key in living)
-    return replace(state, eras=(*kept, state.era))
+    state = replace(state, eras=(*kept, state.era))
+    return replace(state, eras=_joined(state))
 
 
 def unhidden(state: Timekeeping) -> Timekeeping:
@@ -211,11 +212,15 @@ def _joined(state: Timekeeping) -> tuple[Era, ...]:
     kept: list[Era] = []
     for era in state.eras:
         before = kept[-1] if kept else None
-        if before is not None and before.offset_ms == era.offset_ms and before.seen_ms <= state.ended_ms(before):
+        if before is not None and _same_line(before, era) and before.seen_ms <= state.ended_ms(before):
             kept[-1] = replace(before, seen_ms=era.seen_ms)
         else:
             kept.append(era)
     return tuple(kept)
+
+
+def _same_line(era: Era, other: Era) -> bool:
+    return (era.offset_ms, era.riding_ms) == (other.offset_ms, other.riding_ms)
 
 
 def _few(eras: tuple[Era, ...]) -> tuple[Era, ...]:

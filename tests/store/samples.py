@@ -78,3 +78,9 @@ def tables(folder: Path) -> Counter[str]:
         return Counter(key[:1].decode() for key in database.iterator(include_value=False))
     finally:
         database.close()
+
+
+def die(store: LevelDBStore) -> None:
+    """As a killed process does: nothing more is written, and the folder is free."""
+    store._database.close()
+    store._folder.release()

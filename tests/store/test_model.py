@@ -1,5 +1,5 @@
-"""K7: any order of storing, reading, expiring, revoking, clearing and restarting gives what the model in memory gives,
-and nothing that was erased is ever read."""
+"""K7: any order of storing, reading, expiring, revoking, granting again, clearing, removing apps, restarting, and of
+jumps of the clock, gives what the model in memory gives, and nothing that was erased is ever read."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ from platform_daemon.store.leveldb import LevelDBStore
 from platform_daemon.store.memory import MemoryStore
 from platform_daemon.store.scope import Selector
 from platform_daemon.store.store import Batch, ContextPart, Place, Retention, Scan
-from tests.store.samples import features, plain, tables
+from tests.store.samples import die, features, plain, tables
 
 PLACES = st.builds(Place, st.integers(1, 3), st.integers(1, 2))
 ACCOUNTS = st.integers(1, 2)
@@ -140,14 +140,37 @@ class StoreAgainstModel(RuleBasedStateMachine):
         self.store.sweep()
         self.model.sweep()
 
+    @rule(seconds=st.sampled_from([-10 * 31_536_000, -86_400, -60, 60, 86_400, 10 * 31_536_000]))
+    def jump(self, seconds: float) -> None:
+        self.clock.jump(seconds)
+
+    @rule(word=st.booleans())
+    def hear_from_the_network(self, word: bool) -> None:
+        self.clock.network_time = word
+        self.clock.advance(1)
+
     @rule()
     def restart(self) -> None:
         self.store.close()
         self.store = LevelDBStore.open(self.folder, self.clock)
 
     @rule()
+    def kill(self) -> None:
+        """What a killed process has seen within the last second is known to the second."""
+        die(self.store)
+        self.store = LevelDBStore.open(self.folder, self.clock)
+        self.clock.advance(1)
+
+    @rule(off_s=st.sampled_from([5, 3600, 86_400]))
+    def reboot(self, off_s: int) -> None:
+        self.store.close()
+        self.clock.reboot(off_s)
+        self.store = LevelDBStore.open(self.folder, self.clock)
+
+    @rule()
     def leave_nothing_behind(self) -> None:
-        """After a year and a sweep no record is left but the ledgers, and no key."""
+        """After a year and a sweep no record is left but the ledgers, and no key: so much running time is confirmed,
+        and what a jump would have kept has ended by its own clock."""
         self.clock.advance(366 * 86_400)
         self.store.sweep()
         self.model.sweep()
