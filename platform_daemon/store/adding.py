@@ -9,6 +9,7 @@ from platform_daemon.store.database import WriteBatch
 from platform_daemon.store.erasing import Evicted, evict
 from platform_daemon.store.keyring import Key
 from platform_daemon.store.layout import EXAMPLE_HEADER, FORMAT, Ledger, Run
+from platform_daemon.store.quota import Usage
 from platform_daemon.store.sealing import seal_examples
 from platform_daemon.store.store import Added, Batch
 from platform_daemon.store.store_time import Moment
@@ -50,8 +51,6 @@ def _store(collection: Collection, write: WriteBatch, batch: Batch, moment: Mome
     run = Run(expiry_ms, next_sequence - len(kept), batch.account, len(kept), sum(map(len, kept)), moment.now_ms)
     surplus = collection.live + run.examples - limit if limit else 0
     evicted = evict(collection, write, surplus, moment)
-    snapshot = _seal(collection, write, batch, run, kept)
-    collection.put_run(write, run)
     before = collection.ledger
     ledger = Ledger(
         next_sequence,
@@ -59,14 +58,30 @@ def _store(collection: Collection, write: WriteBatch, batch: Batch, moment: Mome
         before.examples - evicted.examples - evicted.expired + run.examples,
         before.size_bytes - evicted.size_bytes - evicted.expired_bytes + run.size_bytes,
     )
+    _check_quota(collection, ledger, run, evicted, moment)
+    snapshot = _seal(collection, write, batch, run, kept)
+    collection.put_run(write, run)
     collection.put_ledger(write, ledger)
     write.write()
-    collection.ledger = ledger
+    collection.book(ledger)
     if len(collection.snapshots) >= _ACCOUNTS_REMEMBERED:
         collection.snapshots.clear()
     collection.snapshots[batch.account] = snapshot
     _count(collection, run, evicted, moment)
     collection.room.counts.add(added=run.examples, evicted=evicted.examples, expired=evicted.expired)
+
+
+def _check_quota(collection: Collection, ledger: Ledger, run: Run, evicted: Evicted, moment: Moment) -> None:
+    """What is stored, living or not, is a sum at hand. Only an app near its limits has to be looked at closely."""
+    quota, holdings, before = collection.room.quota, collection.holdings, collection.ledger
+    examples = holdings.examples - before.examples + ledger.examples
+    size_bytes = holdings.size_bytes - before.size_bytes + ledger.size_bytes
+    if examples > quota.examples or size_bytes > quota.size_bytes:
+        living = holdings.living(moment)
+        after = Usage(
+            living.examples - evicted.examples + run.examples, living.size_bytes - evicted.size_bytes + run.size_bytes
+        )
+        quota.check(living, after)
 
 
 def _seal(collection: Collection, write: WriteBatch, batch: Batch, run: Run, examples: Sequence[bytes]) -> Snapshot:

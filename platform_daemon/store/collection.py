@@ -16,6 +16,7 @@ from platform_daemon.store.counts import Counts
 from platform_daemon.store.database import Database, WriteBatch
 from platform_daemon.store.keyring import Key, Keyring
 from platform_daemon.store.layout import EXAMPLE_HEADER, FORMAT, Ledger, Run
+from platform_daemon.store.quota import UNLIMITED, Quota, Usage
 from platform_daemon.store.scope import NEVER_MS, Kind, Scope, bucket_end_ms
 from platform_daemon.store.sealing import seal
 from platform_daemon.store.store import ContextPart, Stats
@@ -31,6 +32,7 @@ class Room:
     random: Callable[[int], bytes]
     time: StoreTime
     counts: Counts = field(default_factory=Counts)
+    quota: Quota = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,27 @@ class Snapshot:
 
 
 @dataclass(slots=True)
+class Holdings:
+    """What the collections of one enclave have stored together, living or not: never less than what lives."""
+
+    examples: int = 0
+    size_bytes: int = 0
+    collections: list["Collection"] = field(default_factory=list)
+
+    def living(self, moment: Moment) -> Usage:
+        for collection in self.collections:
+            collection.settle(moment)
+        return Usage(sum(one.live for one in self.collections), sum(one.live_bytes for one in self.collections))
+
+
+@dataclass(slots=True)
 class Collection:
     """Its ledger and what is derived from it."""
 
     room: Room
     enclave: int
     collection: int
+    holdings: Holdings
     ledger: Ledger = field(default_factory=Ledger)
     live: int = 0
     live_bytes: int = 0
@@ -62,7 +79,7 @@ class Collection:
 
     def reload(self, ledger: Ledger) -> None:
         """Stand where nothing has expired; the next `settle` walks from there."""
-        self.ledger = ledger
+        self.book(ledger)
         self.live, self.live_bytes = ledger.examples, ledger.size_bytes
         self.next_expiry_ms.clear()
         self.snapshots.clear()
@@ -110,6 +127,13 @@ class Collection:
         """The runs that are not hidden, earliest expiry first."""
         runs = self.runs(moment.now_ms + 1 if moment.single else 0, NEVER_MS)
         return (run for run in runs if moment.single or not self.hidden(run, moment))
+
+    def book(self, ledger: Ledger) -> None:
+        """The ledger has been written."""
+        before, holdings = self.ledger, self.holdings
+        holdings.examples += ledger.examples - before.examples
+        holdings.size_bytes += ledger.size_bytes - before.size_bytes
+        self.ledger = ledger
 
     def runs(self, from_ms: int, until_ms: int) -> Iterator[Run]:
         """The runs with an expiry from `from_ms` to before `until_ms`, earliest first, as of the first step."""

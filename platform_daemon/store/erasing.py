@@ -49,7 +49,7 @@ def delete_runs(
         ledger = collection.after_runs(collection.ledger, runs)
         collection.put_ledger(write, ledger)
         write.write()
-        collection.ledger = ledger
+        collection.book(ledger)
     return living
 
 

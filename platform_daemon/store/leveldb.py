@@ -30,7 +30,7 @@ from context.clock import DeviceClock
 from platform_daemon.store import erasing, layout, rekeying
 from platform_daemon.store.adding import add
 from platform_daemon.store.atomic_file import Disk, LocalDisk
-from platform_daemon.store.collection import Collection, Room
+from platform_daemon.store.collection import Collection, Holdings, Room
 from platform_daemon.store.counts import Tally
 from platform_daemon.store.database import Database
 from platform_daemon.store.folder import StoreFolder
@@ -38,6 +38,7 @@ from platform_daemon.store.group_sync import GroupSync
 from platform_daemon.store.journal import Clear, Erasure, Journal, Narrow, Remove, Shorten
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
+from platform_daemon.store.quota import UNLIMITED, Quota, Usage
 from platform_daemon.store.records import RecordSnapshot
 from platform_daemon.store.renewal import Renewal
 from platform_daemon.store.scanning import Scanner
@@ -57,6 +58,7 @@ class LevelDBStore:
         clock: DeviceClock,
         random: Callable[[int], bytes],
         disk: Disk,
+        quota: Quota,
     ) -> None:
         """Private: use `open`."""
         self.keyring = keyring
@@ -64,13 +66,14 @@ class LevelDBStore:
         self._database = database
         empty = not keyring.select(Selector())
         self.time = StoreTime.open(folder.path / "clock", clock, keyring.retire, disk, empty=empty)
-        self._room = Room(database, keyring, random, self.time)
+        self._room = Room(database, keyring, random, self.time, quota=quota)
         self._renewal = Renewal(database, folder.path, disk, clock, self._recover)
         self._syncs = GroupSync(self._sync)
         self._journal = Journal(database)
         self._registry = threading.Lock()
         self._locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
         self._collections: dict[tuple[int, int], Collection] = {}
+        self._holdings: dict[int, Holdings] = defaultdict(Holdings)
         self._dead_keys: dict[int, set[int]] = defaultdict(set)
 
     @classmethod
@@ -82,6 +85,7 @@ class LevelDBStore:
         *,
         master_key: Path | None = None,
         disk: Disk | None = None,
+        quota: Quota = UNLIMITED,
     ) -> "LevelDBStore":
         """Open the store in `folder`, or make one where there is nothing yet. `master_key` may live elsewhere.
 
@@ -100,7 +104,7 @@ class LevelDBStore:
 
             held.provision(make)
             keyring = Keyring.load(held.keyring, MasterKey.load(key_path, random), disk=disk, random=random)
-            store = cls(held, Database(held.database, disk), keyring, clock, random, disk)
+            store = cls(held, Database(held.database, disk), keyring, clock, random, disk, quota)
         except BaseException:
             held.release()
             raise
@@ -144,6 +148,10 @@ class LevelDBStore:
         with self._hold(place.enclave):
             collection = self._known(place)
             return Stats() if collection is None else collection.stats(self.time.now())
+
+    def usage(self, enclave: int) -> Usage:
+        with self._hold(enclave):
+            return self._holdings[enclave].living(self.time.now())
 
     def shorten(self, place: Place, ttl_ms: int) -> None:
         self._erase(Shorten(place.enclave, place.collection, ttl_ms))
@@ -228,8 +236,10 @@ class LevelDBStore:
     def _collection(self, enclave: int, number: int) -> Collection:
         collection = self._collections.get((enclave, number))
         if collection is None:
-            collection = Collection(self._room, enclave, number)
             with self._registry:
+                holdings = self._holdings[enclave]
+                collection = Collection(self._room, enclave, number, holdings)
+                holdings.collections.append(collection)
                 self._collections[enclave, number] = collection
         return collection
 
@@ -278,6 +288,7 @@ class LevelDBStore:
                 with self._registry:
                     for key in [key for key in self._collections if key[0] == enclave]:
                         del self._collections[key]
+                    self._holdings.pop(enclave, None)
         return 0
 
     def _quarantine(self, place: Place, key: bytes) -> None:
@@ -315,6 +326,7 @@ class LevelDBStore:
         with self._database:
             with self._registry:
                 self._collections.clear()
+                self._holdings.clear()
             for key, value in self._database.items(b"m", layout.after(b"m")):
                 enclave, number, ledger = layout.ledger_of(key, value)
                 self._collection(enclave, number).reload(ledger)

@@ -14,6 +14,7 @@ from context.clock import DeviceClock
 from platform_daemon.errors import Unavailable
 from platform_daemon.store import timekeeping
 from platform_daemon.store.features import keep_only
+from platform_daemon.store.quota import UNLIMITED, Quota, Usage
 from platform_daemon.store.store import Added, Batch, ContextPart, Place, Scan, Stats, StoredExample, Swept
 from platform_daemon.store.store_time import Moment, moment_of, read_clocks
 
@@ -61,8 +62,9 @@ class _Collection:
 class MemoryStore:
     """A `Store` in the memory of this process."""
 
-    def __init__(self, clock: DeviceClock) -> None:
+    def __init__(self, clock: DeviceClock, quota: Quota = UNLIMITED) -> None:
         self._clock = clock
+        self._quota = quota
         self._time = timekeeping.begin(read_clocks(clock))
         self._jumps = 0
         self._lock = threading.RLock()
@@ -77,6 +79,8 @@ class MemoryStore:
             until_ms, known = collection.receipts.get(batch.idempotency_key, (0, None))
             if known is not None and until_ms > moment.confirmed_ms:
                 return Added(known.first_sequence, known.count, repeated=True)
+            if batch.examples:
+                self._check_quota(batch, collection.living(moment))
             added = Added(collection.next_sequence, len(batch.examples))
             if batch.idempotency_key:
                 collection.receipts[batch.idempotency_key] = (moment.confirmed_ms + _RECEIPT_MS, added)
@@ -138,6 +142,18 @@ class MemoryStore:
                 min(entry.expiry_ms for entry in living),
             )
 
+    def usage(self, enclave: int) -> Usage:
+        with self._lock:
+            self._check_open()
+            moment = self._now()
+            living = [
+                entry
+                for place, collection in self._collections.items()
+                if place.enclave == enclave
+                for entry in collection.living(moment)
+            ]
+            return Usage(len(living), sum(len(entry.example) for entry in living))
+
     def shorten(self, place: Place, ttl_ms: int) -> None:
         with self._lock:
             self._check_open()
@@ -195,6 +211,14 @@ class MemoryStore:
         self._jumps += timekeeping.jumped(self._time, reading)
         self._time = timekeeping.observe(self._time, reading, self._jumps)
         return moment_of(self._time, reading.wall_ms, self._time.confirmed_ms, 0)
+
+    def _check_quota(self, batch: Batch, here: list[_Entry]) -> None:
+        limit = batch.retention.max_examples
+        kept = batch.examples[-limit:] if limit else batch.examples
+        evicted = here[: max(0, len(here) + len(kept) - limit)] if limit else []
+        before = self.usage(batch.place.enclave)
+        size_bytes = before.size_bytes + sum(map(len, kept)) - sum(len(entry.example) for entry in evicted)
+        self._quota.check(before, Usage(before.examples + len(kept) - len(evicted), size_bytes))
 
     def _check_open(self) -> None:
         if not self._open:

@@ -110,7 +110,7 @@ class _Shortening:
         ledger = self.collection.after_runs(self.collection.ledger, gone)
         self.collection.put_ledger(write, ledger)
         write.write()
-        self.collection.ledger = ledger
+        self.collection.book(ledger)
 
     def _runs(self) -> Iterator[Run]:
         """The runs by sequence."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from platform_daemon.errors import InvalidArgument
+from platform_daemon.store.quota import Usage
 
 LONGEST_TTL_MS = 100 * 365 * 86_400_000
 """A hundred years."""
@@ -141,7 +142,7 @@ class Store(Protocol):
 
     def add(self, batch: Batch) -> Added:
         """Store a batch. When it returns, the examples survive a killed process. An empty one stores and evicts
-        nothing."""
+        nothing. Raises ResourceExhausted where the enclave would hold more than its quota."""
         ...
 
     def sync(self) -> "Future[None]":
@@ -155,6 +156,10 @@ class Store(Protocol):
         ...
 
     def stats(self, place: Place) -> Stats: ...
+
+    def usage(self, enclave: int) -> Usage:
+        """What an enclave's living examples come to, as its quota counts them."""
+        ...
 
     def shorten(self, place: Place, ttl_ms: int) -> None:
         """Bring the expiry of stored examples forward to `ttl_ms` after their storage, where it is later."""

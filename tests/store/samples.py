@@ -10,6 +10,7 @@ from context.clock import ManualClock
 from insitu.v1.example_pb2 import Features
 from platform_daemon.store.leveldb import LevelDBStore
 from platform_daemon.store.memory import MemoryStore
+from platform_daemon.store.quota import UNLIMITED, Quota
 from platform_daemon.store.store import Added, Batch, ContextPart, Place, Retention, Scan, Store, StoredExample
 
 HOUR_MS = 3_600_000
@@ -67,8 +68,10 @@ def plain(stored: Sequence[StoredExample]) -> list[tuple[int, int, bytes, dict[s
     return [(one.sequence, one.added_ms, one.example, dict(one.context)) for one in stored]
 
 
-def open_store(kind: str, folder: Path, clock: ManualClock) -> Store:
-    return MemoryStore(clock) if kind == "memory" else LevelDBStore.open(folder / "store", clock)
+def open_store(kind: str, folder: Path, clock: ManualClock, quota: Quota = UNLIMITED) -> Store:
+    if kind == "memory":
+        return MemoryStore(clock, quota)
+    return LevelDBStore.open(folder / "store", clock, quota=quota)
 
 
 def tables(folder: Path) -> Counter[str]:
