@@ -8,7 +8,8 @@ import click
 from insitu_cli.exits import EPILOG, explain
 
 COMMANDS = (
-    "demo", "daemon", "app", "consent", "permissions", "data", "context", "train", "models", "plan", "completion",
+    "demo", "daemon", "doctor", "app", "consent", "permissions", "data", "context", "train", "models", "plan",
+    "completion",
 )  # fmt: skip
 
 

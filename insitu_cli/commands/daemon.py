@@ -1,5 +1,6 @@
 """`insitu daemon`: run the daemon, and see how it does."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -53,12 +54,12 @@ def metrics(as_json: bool) -> None:
     \b
     Example: insitu daemon metrics | grep insitu_calls_total
     """
-    from insitu_cli.samples import samples
+    from platform_daemon.metrics.reading import samples
 
     with owner.connect() as control:
         text = control.metrics()
     if as_json:
-        output.print_json(list(samples(text)))
+        output.print_json([asdict(sample) for sample in samples(text)])
     else:
         click.echo(text, nl=False)
 

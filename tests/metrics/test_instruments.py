@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from insitu_cli.samples import samples
 from platform_daemon.errors import NotFound
 from platform_daemon.metrics import CallMetrics, Counter, Family, Histogram, gauge, render
 from platform_daemon.metrics.calls import MOST_REASONS, outcome
+from platform_daemon.metrics.reading import ReadSample, samples
 from platform_daemon.transport.calls import Method
 from tests.transport.echo import EchoServicer, echo_table
 
@@ -76,7 +76,7 @@ def test_a_histogram_agrees_with_counting_by_hand(values: list[float]) -> None:
 def test_any_label_and_any_value_survive(label: str, value: float) -> None:
     family = gauge("x", 'a "help"\nwith \\ in it', [({"package": label}, value)])
     assert read(family) == {("x", (("package", label),)): value}
-    assert list(samples(render([family]))) == [{"name": "x", "labels": {"package": label}, "value": value}]
+    assert list(samples(render([family]))) == [ReadSample("x", {"package": label}, value)]
 
 
 def test_calls_are_counted_by_method_status_and_reason() -> None:
