@@ -12,6 +12,8 @@ from platform_daemon.store.store import Batch, ContextPart, Place, Retention
 PLACE = Place(enclave=1, collection=1)
 EXAMPLE_BYTES = 286
 BATCH = 1000
+LEAST_BATCHES = 48
+"""Two an hour: each bucket of keys is used, however few examples there are."""
 YEAR_MS = 365 * 24 * 3600 * 1000
 HOUR_MS = 3600 * 1000
 
@@ -24,9 +26,9 @@ class FilledStore:
         self.store = LevelDBStore.open(folder, self.clock)
         self._types = context_types
         self._examples = [os.urandom(EXAMPLE_BYTES) for _ in range(BATCH)]
-        batches = max(1, examples // BATCH)
+        batches = max(LEAST_BATCHES, examples // BATCH)
         for _ in range(batches):
-            self.add(min(BATCH, examples), YEAR_MS)
+            self.add(examples // batches, YEAR_MS)
             self.clock.advance(24 * 3600 / batches)
 
     def add(self, count: int, ttl_ms: int) -> None:
