@@ -91,7 +91,7 @@ class ManualClock:
         self._boottime_s += seconds
 
     def jump(self, seconds: float) -> None:
-        """Set the wall clock forward or back, as a user or NTP does; no time passes. A kernel knows none before 1970."""
+        """Set the wall clock forward or back, as a user or NTP does; no time passes. No kernel goes back beyond 1970."""
         self._now_ms = max(0, self._now_ms + round(seconds * 1000))
 
     def reboot(self, off_s: float, up_s: float = 10.0) -> None:

@@ -14,6 +14,8 @@ JITTER = 0.2
 """Retries spread by this share, so that the sessions of one device do not march in step."""
 MINIMUM_PAUSE_MS = 1000
 """A continuous session rests at least so long between runs."""
+AHEAD_MS = 60_000
+"""A wall clock that is set back by less makes no past time unbelievable."""
 
 
 def check_cadence(cadence: Cadence) -> None:
@@ -41,6 +43,17 @@ def check_cadence(cadence: Cadence) -> None:
 def repeats(cadence: Cadence) -> bool:
     """Whether the session rests after a run instead of being done."""
     return not cadence.HasField("one_off")
+
+
+def believed_ms(past_ms: int, now_ms: int) -> int:
+    """A time that was noted as past; 0 if it lies ahead, since the wall clock was wrong then or is now. So no session
+    waits until a clock that once stood ten years ahead is right."""
+    return past_ms if past_ms <= now_ms + AHEAD_MS else 0
+
+
+def believed_retry_ms(retry_ms: int, now_ms: int) -> int:
+    """A time to try again; 0 if it lies further ahead than any pause."""
+    return retry_ms if retry_ms <= now_ms + AHEAD_MS + round(PERMANENT_RETRY_S * 1000 * (1 + JITTER)) else 0
 
 
 def next_due_ms(

@@ -224,13 +224,13 @@ class SessionRepository:
             )
             return [_run(row) for row in rows]
 
-    def active_ms_since(self, enclave: int, since_ms: int) -> int:
-        """How long trainers worked for an enclave in runs that began since then."""
+    def active_ms(self, enclave: int, since_ms: int, until_ms: int) -> int:
+        """How long trainers worked for an enclave in runs that began in this time, both ends included."""
         with self._database.read() as connection:
             (total,) = connection.execute(
                 "SELECT COALESCE(SUM(active_ms), 0) FROM runs JOIN sessions ON sessions.id = runs.session"
-                " WHERE enclave=? AND runs.started_ms>=?",
-                (enclave, since_ms),
+                " WHERE enclave=? AND runs.started_ms BETWEEN ? AND ?",
+                (enclave, since_ms, until_ms),
             ).fetchone()
         return int(total)
 

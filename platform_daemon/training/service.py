@@ -11,7 +11,7 @@ from dataclasses import replace
 from insitu.v1.training_pb2 import SessionStatus, TrainerOptions
 from platform_daemon.errors import NotFound
 from platform_daemon.logs import LogEvent, marked
-from platform_daemon.training.cadence import check_cadence, repeats, retry_at_ms
+from platform_daemon.training.cadence import believed_ms, check_cadence, repeats, retry_at_ms
 from platform_daemon.training.checkpoints import RunKey
 from platform_daemon.training.conditions import device_readings, unmet
 from platform_daemon.training.execution import Execution, advance_session
@@ -166,10 +166,11 @@ class TrainingService:
             return None
         last_of_app: dict[int, int] = {}
         eligible = []
+        now_ms = world.clock.now_ms()
         for session in world.sessions.all():
             number = session.enclave.number
-            last_of_app[number] = max(last_of_app.get(number, 0), session.last_started_ms)
-            if session.state not in {State.WAITING, State.SUSPENDED} or due_ms(session, world) > world.clock.now_ms():
+            last_of_app[number] = max(last_of_app.get(number, 0), believed_ms(session.last_started_ms, now_ms))
+            if session.state not in {State.WAITING, State.SUSPENDED} or due_ms(session, world) > now_ms:
                 continue
             if not unmet(read_conditions(session, world)):
                 eligible.append(session)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from insitu.v1 import training_pb2 as pb
 from platform_daemon.errors import DaemonError
-from platform_daemon.training.cadence import next_due_ms
+from platform_daemon.training.cadence import AHEAD_MS, believed_ms, believed_retry_ms, next_due_ms
 from platform_daemon.training.conditions import SessionFacts, device_readings, session_readings, unmet
 from platform_daemon.training.execution import Progress
 from platform_daemon.training.records import Run, Session
@@ -17,18 +17,20 @@ DAY_MS = 24 * 3600 * 1000
 def due_ms(session: Session, world: World) -> int:
     """Unix milliseconds from which on the session wants a trainer. A suspended run wants it at once, and so does a
     session whose results had to be forgotten."""
+    now_ms = world.clock.now_ms()
+    retry_ms = believed_retry_ms(session.retry_ms, now_ms)
     if session.state is State.SUSPENDED or session.from_base:
-        return session.retry_ms
+        return retry_ms
     due = next_due_ms(
         session.options.cadence,
-        created_ms=session.created_ms,
-        last_started_ms=session.last_started_ms,
-        last_ended_ms=session.last_ended_ms,
+        created_ms=believed_ms(session.created_ms, now_ms),
+        last_started_ms=believed_ms(session.last_started_ms, now_ms),
+        last_ended_ms=believed_ms(session.last_ended_ms, now_ms),
         zone=datetime.now().astimezone().tzinfo or UTC,
     )
     if session.failures:
-        return session.retry_ms
-    return max(due, session.retry_ms)
+        return retry_ms
+    return max(due, retry_ms)
 
 
 def read_conditions(session: Session, world: World, trainer_of: str = "") -> list[pb.ConditionReading]:
@@ -45,6 +47,7 @@ def read_conditions(session: Session, world: World, trainer_of: str = "") -> lis
         return [*readings, missing]
     query = plan.plan.training.query
     place = world.place(enclave, query.collection)
+    now_ms = world.clock.now_ms()
     facts = SessionFacts(
         consent=world.rules.consent(enclave),
         examples=world.store.stats(place).examples if place else 0,
@@ -52,10 +55,10 @@ def read_conditions(session: Session, world: World, trainer_of: str = "") -> lis
         input_ready=not options.input or bool(world.parameters.in_use(enclave, options.input)),
         input_uri=options.input,
         due_ms=due_ms(session, world),
-        now_ms=world.clock.now_ms(),
+        now_ms=now_ms,
         package=session.enclave.package,
         collection=query.collection,
-        budget_used_s=world.sessions.active_ms_since(enclave, world.clock.now_ms() - DAY_MS) / 1000,
+        budget_used_s=world.sessions.active_ms(enclave, now_ms - DAY_MS, now_ms + AHEAD_MS) / 1000,
         budget_s=world.limits.app_budget_s,
         trainer_of=trainer_of,
     )

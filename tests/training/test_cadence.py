@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from insitu.v1.training_pb2 import Cadence, OneOff
 from platform_daemon.errors import InvalidArgument
 from platform_daemon.training.cadence import (
+    AHEAD_MS,
     JITTER,
     PERMANENT_RETRY_S,
     TRANSIENT_RETRY_S,
+    believed_ms,
+    believed_retry_ms,
     check_cadence,
     next_due_ms,
     repeats,
@@ -73,3 +76,13 @@ def test_retries_back_off_within_bounds_and_do_not_draw_again(failures: int, per
     assert TRANSIENT_RETRY_S * (1 - JITTER) <= pause_s <= PERMANENT_RETRY_S * (1 + JITTER)
     if permanent:
         assert pause_s >= PERMANENT_RETRY_S * (1 - JITTER)
+
+
+def test_times_that_lie_ahead_are_not_believed() -> None:
+    """A wall clock that once stood ahead must not make a session wait until it is right."""
+    assert believed_ms(NOON_MS, NOON_MS) == NOON_MS
+    assert believed_ms(NOON_MS + AHEAD_MS, NOON_MS) == NOON_MS + AHEAD_MS
+    assert believed_ms(NOON_MS + AHEAD_MS + 1, NOON_MS) == 0
+    latest_ms = retry_at_ms(NOON_MS, 30, True, "") + 2 * round(PERMANENT_RETRY_S * 1000 * JITTER)
+    assert believed_retry_ms(retry_at_ms(NOON_MS, 30, True, ""), NOON_MS) == retry_at_ms(NOON_MS, 30, True, "")
+    assert believed_retry_ms(latest_ms + AHEAD_MS + 2, NOON_MS) == 0

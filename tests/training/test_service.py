@@ -355,3 +355,56 @@ def test_closing_suspends(tmp_path: Path) -> None:
         await finish(device, device.trainers[-1])
 
     on_device(test, tmp_path)
+
+
+DECADE_S = 3650 * 86_400
+
+
+@pytest.mark.parametrize("options", [one_off(), hourly()])
+def test_no_session_waits_for_a_clock_that_had_stood_wrong(tmp_path: Path, options: pb.TrainerOptions) -> None:
+    async def test(device: SimulatedDevice) -> None:
+        device.clock.jump(DECADE_S)
+        await device.service.schedule(APP, options, "p")
+        device.clock.jump(-DECADE_S)
+        device.add_examples(20)
+        assert device.service.status(1, "session").next_run_ms <= device.clock.now_ms()
+        await finish(device, await device.trainer())
+
+    on_device(test, tmp_path)
+
+
+def test_what_was_trained_by_a_wrong_clock_is_no_rest_and_no_budget(tmp_path: Path) -> None:
+    async def test(device: SimulatedDevice) -> None:
+        device.clock.jump(DECADE_S)
+        device.add_examples(20)
+        await device.service.schedule(APP, hourly(), "p")
+        trainer = await device.trainer()
+        device.clock.advance(90)
+        await finish(device, trainer)
+        device.clock.jump(-DECADE_S)
+        await device.service.tick()
+        device.add_examples(20)
+        await finish(device, await device.trainer())
+        assert state(device) == "COMMITTED"
+
+    on_device(test, tmp_path, Limits(app_budget_s=60))
+
+
+def test_a_failure_by_a_wrong_clock_delays_no_longer_than_any(tmp_path: Path) -> None:
+    async def test(device: SimulatedDevice) -> None:
+        device.clock.jump(DECADE_S)
+        device.add_examples(20)
+        await device.service.schedule(APP, hourly(), "p")
+        trainer = await device.trainer()
+        for _ in range(3):
+            trainer.kill()
+            await device.service.settled()
+            trainer = device.trainers[-1]
+            if state(device) == "FAILED":
+                break
+            trainer = await device.trainer()
+        device.clock.jump(-DECADE_S)
+        device.add_examples(20)
+        assert device.service.status(1, "session").next_run_ms <= device.clock.now_ms()
+
+    on_device(test, tmp_path)
