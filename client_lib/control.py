@@ -39,6 +39,10 @@ STOP_APP_SESSION = Method(
 LIST_MODELS = Method(_SERVICE, "ListModels", wire.ListModelsRequest, wire.ListModelsResponse)
 ROLL_BACK_MODEL = Method(_SERVICE, "RollBackModel", wire.RollBackModelRequest, wire.MutableArtifact, repeatable=False)
 
+BEGIN_BACKUP = Method(_SERVICE, "BeginBackup", wire.BeginBackupRequest, wire.BeginBackupResponse, repeatable=False)
+READ_BACKUP = Method(_SERVICE, "ReadBackup", wire.ReadBackupRequest, wire.ReadBackupResponse)
+END_BACKUP = Method(_SERVICE, "EndBackup", wire.EndBackupRequest, wire.EndBackupResponse)
+
 
 class ControlClient:
     """A connection to the owner's socket. Nothing is repeated: whoever gives orders sees what became of each."""
@@ -114,6 +118,17 @@ class ControlClient:
     def roll_back_model(self, package: str, uri: str, version: int = 0) -> wire.MutableArtifact:
         """`version` 0 means the one before that in use."""
         return self._call(ROLL_BACK_MODEL, wire.RollBackModelRequest(package=package, uri=uri, version=version))
+
+    def begin_backup(self, recovery_key: bytes, stretching: wire.KeyStretching) -> wire.BeginBackupResponse:
+        """Take the state of this moment; end it, or leave it unread for a minute, before another is begun."""
+        return self._call(BEGIN_BACKUP, wire.BeginBackupRequest(recovery_key=recovery_key, stretching=stretching))
+
+    def read_backup(self, backup: str, page: int) -> wire.ReadBackupResponse:
+        """`page` counts from 0."""
+        return self._call(READ_BACKUP, wire.ReadBackupRequest(backup=backup, page=page))
+
+    def end_backup(self, backup: str) -> None:
+        self._call(END_BACKUP, wire.EndBackupRequest(backup=backup))
 
     def close(self) -> None:
         self._transport.close()

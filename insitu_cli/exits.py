@@ -24,6 +24,8 @@ _REFUSALS = {
     "artifact_manager.errors": "ArtifactError",
     "plan_toolkit.errors": "ToolkitError",
     "platform_daemon.configuration": "BadConfiguration",
+    "platform_daemon.errors": "DaemonError",
+    "platform_daemon.state.database": "SchemaFromTheFuture",
 }
 
 

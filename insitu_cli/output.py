@@ -57,6 +57,18 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def measured(what: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
+    """Says on a terminal how far something has come; to be called with the bytes that are done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total_bytes)
+        yield lambda done_bytes: progress.update(task, completed=done_bytes, total=max(total_bytes, done_bytes))
+
+
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:
     """Names and values, one a line; those without a value are left out."""
     shown = [(name, value) for name, value in facts if value not in ("", None)]

@@ -16,6 +16,8 @@ from context import ContextError, ContextSettings, Injector, SystemClock, assemb
 from insitu.v1 import access_pb2, artifact_pb2, collection_pb2, control_pb2, prediction_pb2, training_pb2
 from platform_daemon.access import AccessServicer, Apps, Authority, AuthorityUnusable, Nonces, Permissions, Sessions
 from platform_daemon.artifacts import PersonalParameters, PlanShelf
+from platform_daemon.backup.sessions import Backups
+from platform_daemon.backup.snapshot import Snapshot
 from platform_daemon.children.spawn import Spawner
 from platform_daemon.configuration import Configuration
 from platform_daemon.device import observe
@@ -136,6 +138,7 @@ class Primary:
         )
         self._calls = CallMetrics()
         self._observer = observed(self._calls)
+        self._backups = Backups(self._snapshot, self._clock)
         self._app_socket = self._listen_to_apps()
         self._control_socket = self._listen_to_owner()
 
@@ -162,6 +165,7 @@ class Primary:
         await self._training.close()
         await self._pool.close()
         await asyncio.to_thread(self._context.stop)
+        await asyncio.to_thread(self._backups.close)
         self._strangers.shutdown(wait=True)
         self._executor.shutdown(wait=True)
         await asyncio.to_thread(self._storage.close)
@@ -241,6 +245,7 @@ class Primary:
             self._apps_part,
             self._permissions_part,
             control.DataPart(self._apps, self._collections, self._storage.store, self._forgetting),
+            control.BackupsPart(self._backups),
             control.ContextPart(self._context),
             control.SessionsPart(self._training),
             control.ModelsPart(self._apps, self._storage.artifacts, self._prediction),
@@ -271,6 +276,9 @@ class Primary:
             lambda: folder_families(storage.folder),
             lambda: process_families(VERSION, self._started_ms),
         )
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.take(self._storage, release=VERSION, made_ms=self._clock.now_ms())
 
     def _look_at_training(self) -> None:
         self._maintenance.look_at_training()

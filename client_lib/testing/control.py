@@ -32,6 +32,15 @@ class Control:
     def get_metrics(self, request: control_pb2.GetMetricsRequest) -> control_pb2.Metrics:
         return control_pb2.Metrics(text=f"insitu_open_sessions {len(self._state.sessions)}\n")
 
+    def begin_backup(self, request: control_pb2.BeginBackupRequest) -> control_pb2.BeginBackupResponse:
+        raise FailedPrecondition("a device in memory has no state folder: back up one with a daemon")
+
+    def read_backup(self, request: control_pb2.ReadBackupRequest) -> control_pb2.ReadBackupResponse:
+        raise NotFound("backup: this backup is over: begin another", field="backup")
+
+    def end_backup(self, request: control_pb2.EndBackupRequest) -> control_pb2.EndBackupResponse:
+        return control_pb2.EndBackupResponse()
+
     def list_apps(self, request: control_pb2.ListAppsRequest) -> control_pb2.ListAppsResponse:
         return control_pb2.ListAppsResponse(apps=map(_record, self._state.apps.values()))
 

@@ -1,13 +1,16 @@
-"""`insitu data`: how much is stored, and away with it."""
+"""`insitu data`: how much is stored, away with it, and a copy of it."""
+
+from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from insitu_cli import output, owner
+from insitu_cli import backups, output, owner
 
 
 @click.group()
 def command() -> None:
-    """See how much is stored, and delete it."""
+    """See how much is stored, delete it, back it up and restore it."""
 
 
 @command.command()
@@ -64,3 +67,65 @@ def clear(package: str, collection: str, account: str, yes: bool, as_json: bool)
         output.print_json({"package": package, "collection": collection, "account": account, "deleted": count})
     else:
         click.echo(f"deleted {output.count(count, 'example')}")
+
+
+@command.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@backups.passphrase_option
+@output.json_option
+def backup(file: Path, passphrase_file: str | None, as_json: bool) -> None:
+    """Write all that the daemon keeps into one sealed file, while it goes on serving: examples, models, grants, keys.
+
+    Whoever has the file and the passphrase can read what it holds, for ever: also what has since expired, or was
+    revoked or cleared on the device. Delete old backups. Without the passphrase nobody can read it, nor can you.
+
+    The passphrase is asked for, unless --passphrase-file or INSITU_BACKUP_PASSPHRASE gives it.
+
+    \b
+    Example: insitu data backup /media/stick/device.backup
+    """
+    secret = backups.passphrase(passphrase_file, confirm=True)
+    with owner.connect() as control:
+        written = backups.write(control, file, secret)
+    if as_json:
+        output.print_json({"file": str(file), **asdict(written)})
+        return
+    click.echo(f"wrote {file}, {output.size(written.size_bytes)}")
+    click.echo(f"it can be verified with: insitu data restore {file} --check")
+
+
+@command.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@backups.passphrase_option
+@click.option("--check", is_flag=True, help="Only verify the file.")
+@click.option("--replace", is_flag=True, help="Give up the state that there is.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output.json_option
+def restore(file: Path, passphrase_file: str | None, check: bool, replace: bool, yes: bool, as_json: bool) -> None:
+    """Put the state of a backup in place, whole or not at all. The daemon must not run.
+
+    What has expired since is hidden at once. With --replace, what was erased, revoked or removed since stays so, as far
+    as the present state can be read. Without a present state nothing is known of that: it all comes back, and
+    consent is withdrawn from every app until you give it again.
+
+    \b
+    Example: insitu data restore /media/stick/device.backup --replace
+    """
+    from platform_daemon.sandbox import confine_primary
+
+    # What is restored can be read by this process, so it must not have the network.
+    confine_primary()
+    secret = backups.passphrase(passphrase_file, confirm=False)
+    size_bytes = file.stat().st_size
+    with file.open("rb") as opened:
+        if check:
+            found = backups.verified(opened, secret, size_bytes)
+            lines = [f"{file} is whole: the state of {output.when(found['made_ms'])}"]
+        else:
+            found = backups.restored(opened, secret, size_bytes, replace=replace, ask=not yes)
+            lines = list(backups.report(found))
+    if as_json:
+        output.print_json({"file": str(file), **found})
+        return
+    for line in lines:
+        click.echo(line)

@@ -46,9 +46,17 @@ def verify(file: BinaryIO, passphrase: str, progress: Progress) -> Manifest:
 
 
 def restore(
-    file: BinaryIO, passphrase: str, state: Path, clock: Clock, progress: Progress, *, replace: bool = False
+    file: BinaryIO,
+    passphrase: str,
+    state: Path,
+    clock: Clock,
+    progress: Progress,
+    *,
+    replace: bool = False,
+    agree: Callable[[Manifest], None] = lambda manifest: None,
 ) -> Restored:
     """Put the state of a backup at `state`. With `replace` there may be one already, which is erased in the end.
+    `agree` is asked before anything is written, and raises where the owner has second thoughts.
 
     Raises InvalidArgument for what is no backup, Unauthenticated for a wrong passphrase, DataLoss for a damaged or cut
     file, FailedPrecondition for a later release's, or where there is a state and it is not to be replaced, Unavailable
@@ -62,6 +70,7 @@ def restore(
                 f"there is a state in {state} already: add --replace to give it up, or move it away",
                 reason="STATE_EXISTS",
             )
+        agree(manifest)
         with swap.making(state) as folder:
             records = _unpack(folder, manifest, pieces, lambda: progress(file.tell()))
             check_folder(folder)

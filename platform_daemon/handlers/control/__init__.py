@@ -1,6 +1,7 @@
 """The Control service (control.proto): what the device's owner decides, in parts by subject."""
 
 from platform_daemon.handlers.control.apps import AppsPart
+from platform_daemon.handlers.control.backups import BackupsPart
 from platform_daemon.handlers.control.context import ContextPart
 from platform_daemon.handlers.control.data import DataPart
 from platform_daemon.handlers.control.metrics import MetricsPart
@@ -11,6 +12,7 @@ from platform_daemon.handlers.control.status import StatusPart
 
 __all__ = [
     "AppsPart",
+    "BackupsPart",
     "ContextPart",
     "DataPart",
     "MetricsPart",

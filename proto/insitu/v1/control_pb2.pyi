@@ -367,3 +367,63 @@ class RollBackModelRequest(_message.Message):
     uri: str
     version: int
     def __init__(self, package: _Optional[str] = ..., uri: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class KeyStretching(_message.Message):
+    __slots__ = ("salt", "log2_n", "r", "p")
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    LOG2_N_FIELD_NUMBER: _ClassVar[int]
+    R_FIELD_NUMBER: _ClassVar[int]
+    P_FIELD_NUMBER: _ClassVar[int]
+    salt: bytes
+    log2_n: int
+    r: int
+    p: int
+    def __init__(self, salt: _Optional[bytes] = ..., log2_n: _Optional[int] = ..., r: _Optional[int] = ..., p: _Optional[int] = ...) -> None: ...
+
+class BeginBackupRequest(_message.Message):
+    __slots__ = ("recovery_key", "stretching")
+    RECOVERY_KEY_FIELD_NUMBER: _ClassVar[int]
+    STRETCHING_FIELD_NUMBER: _ClassVar[int]
+    recovery_key: bytes
+    stretching: KeyStretching
+    def __init__(self, recovery_key: _Optional[bytes] = ..., stretching: _Optional[_Union[KeyStretching, _Mapping]] = ...) -> None: ...
+
+class BeginBackupResponse(_message.Message):
+    __slots__ = ("backup", "size_bytes", "made_ms", "packages")
+    BACKUP_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MADE_MS_FIELD_NUMBER: _ClassVar[int]
+    PACKAGES_FIELD_NUMBER: _ClassVar[int]
+    backup: str
+    size_bytes: int
+    made_ms: int
+    packages: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, backup: _Optional[str] = ..., size_bytes: _Optional[int] = ..., made_ms: _Optional[int] = ..., packages: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ReadBackupRequest(_message.Message):
+    __slots__ = ("backup", "page")
+    BACKUP_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    backup: str
+    page: int
+    def __init__(self, backup: _Optional[str] = ..., page: _Optional[int] = ...) -> None: ...
+
+class ReadBackupResponse(_message.Message):
+    __slots__ = ("data", "last", "done_bytes")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    last: bool
+    done_bytes: int
+    def __init__(self, data: _Optional[bytes] = ..., last: bool = ..., done_bytes: _Optional[int] = ...) -> None: ...
+
+class EndBackupRequest(_message.Message):
+    __slots__ = ("backup",)
+    BACKUP_FIELD_NUMBER: _ClassVar[int]
+    backup: str
+    def __init__(self, backup: _Optional[str] = ...) -> None: ...
+
+class EndBackupResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -128,6 +128,21 @@ class ControlStub(object):
                 request_serializer=insitu_dot_v1_dot_control__pb2.RollBackModelRequest.SerializeToString,
                 response_deserializer=insitu_dot_v1_dot_control__pb2.MutableArtifact.FromString,
                 _registered_method=True)
+        self.BeginBackup = channel.unary_unary(
+                '/insitu.v1.Control/BeginBackup',
+                request_serializer=insitu_dot_v1_dot_control__pb2.BeginBackupRequest.SerializeToString,
+                response_deserializer=insitu_dot_v1_dot_control__pb2.BeginBackupResponse.FromString,
+                _registered_method=True)
+        self.ReadBackup = channel.unary_unary(
+                '/insitu.v1.Control/ReadBackup',
+                request_serializer=insitu_dot_v1_dot_control__pb2.ReadBackupRequest.SerializeToString,
+                response_deserializer=insitu_dot_v1_dot_control__pb2.ReadBackupResponse.FromString,
+                _registered_method=True)
+        self.EndBackup = channel.unary_unary(
+                '/insitu.v1.Control/EndBackup',
+                request_serializer=insitu_dot_v1_dot_control__pb2.EndBackupRequest.SerializeToString,
+                response_deserializer=insitu_dot_v1_dot_control__pb2.EndBackupResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer(object):
@@ -261,6 +276,29 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BeginBackup(self, request, context):
+        """Takes the whole state folder as of this moment, to be read page by page as a sealed file; everybody else goes on.
+        FAILED_PRECONDITION: another backup is under way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadBackup(self, request, context):
+        """The page after the last one; that one again where it is asked for again. NOT_FOUND: the backup is over, because it
+        was ended or nobody asked for a minute. UNAVAILABLE: the store was opened again meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndBackup(self, request, context):
+        """Lets go of a backup, complete or not. Repeatable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -353,6 +391,21 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.RollBackModel,
                     request_deserializer=insitu_dot_v1_dot_control__pb2.RollBackModelRequest.FromString,
                     response_serializer=insitu_dot_v1_dot_control__pb2.MutableArtifact.SerializeToString,
+            ),
+            'BeginBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginBackup,
+                    request_deserializer=insitu_dot_v1_dot_control__pb2.BeginBackupRequest.FromString,
+                    response_serializer=insitu_dot_v1_dot_control__pb2.BeginBackupResponse.SerializeToString,
+            ),
+            'ReadBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadBackup,
+                    request_deserializer=insitu_dot_v1_dot_control__pb2.ReadBackupRequest.FromString,
+                    response_serializer=insitu_dot_v1_dot_control__pb2.ReadBackupResponse.SerializeToString,
+            ),
+            'EndBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndBackup,
+                    request_deserializer=insitu_dot_v1_dot_control__pb2.EndBackupRequest.FromString,
+                    response_serializer=insitu_dot_v1_dot_control__pb2.EndBackupResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -843,6 +896,87 @@ class Control(object):
             '/insitu.v1.Control/RollBackModel',
             insitu_dot_v1_dot_control__pb2.RollBackModelRequest.SerializeToString,
             insitu_dot_v1_dot_control__pb2.MutableArtifact.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/insitu.v1.Control/BeginBackup',
+            insitu_dot_v1_dot_control__pb2.BeginBackupRequest.SerializeToString,
+            insitu_dot_v1_dot_control__pb2.BeginBackupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/insitu.v1.Control/ReadBackup',
+            insitu_dot_v1_dot_control__pb2.ReadBackupRequest.SerializeToString,
+            insitu_dot_v1_dot_control__pb2.ReadBackupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/insitu.v1.Control/EndBackup',
+            insitu_dot_v1_dot_control__pb2.EndBackupRequest.SerializeToString,
+            insitu_dot_v1_dot_control__pb2.EndBackupResponse.FromString,
             options,
             channel_credentials,
             insecure,
