@@ -66,6 +66,7 @@ from platform_daemon.training.records import Session
 from platform_daemon.training.service import TrainingService
 from platform_daemon.training.world import Limits, World
 from platform_daemon.transport import Access, ConnectionLimits, Listener, ListenError, MethodTable, only_uid
+from platform_daemon.write_rate import WriteRate, WriteRates
 
 logger = logging.getLogger("insitud")
 
@@ -202,6 +203,7 @@ class Primary:
             self._permissions,
             self._injection,
             self._context.registry,
+            WriteRate(self._clock, self._write_rates()),
         )
         for service, servicer in (
             (collection_pb2.DESCRIPTOR.services_by_name["Collections"], collections),
@@ -279,6 +281,10 @@ class Primary:
 
     def _snapshot(self) -> Snapshot:
         return Snapshot.take(self._storage, release=VERSION, made_ms=self._clock.now_ms())
+
+    def _write_rates(self) -> WriteRates:
+        limits = self._configuration.limits
+        return WriteRates(limits.quota_calls_per_s, limits.quota_examples_per_s)
 
     def _look_at_training(self) -> None:
         self._maintenance.look_at_training()

@@ -23,6 +23,10 @@
     connections_per_uid = 64
     artifact_bytes = 268435456
     artifact_quota_bytes = 1073741824
+    quota_examples = 10000000          # the living examples of one app, in all its collections together
+    quota_bytes = 1073741824           # as the app gave them
+    quota_calls_per_s = 20000.0        # what one app may add in the long run; five seconds' worth may come at once
+    quota_examples_per_s = 500000.0
 
 A variable is INSITU_SECTION_KEY, e.g. INSITU_TRAINING_GRACE_S=2; lists and tables are written as in TOML.
 """
@@ -82,6 +86,10 @@ class LimitsSection:
     connections_per_uid: int = 64
     artifact_bytes: int = 256 << 20
     artifact_quota_bytes: int = 1 << 30
+    quota_examples: int = 10_000_000
+    quota_bytes: int = 1 << 30
+    quota_calls_per_s: float = 20_000.0
+    quota_examples_per_s: float = 500_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +225,9 @@ def _check(configuration: Configuration) -> None:
         value = getattr(configuration.training, name)
         if not SHORTEST_S <= value <= LONGEST_S:
             raise BadConfiguration(f"training.{name} must lie between {SHORTEST_S} and {LONGEST_S}, not {value}")
-    for name in ("connections_per_uid", "artifact_bytes", "artifact_quota_bytes"):
-        if getattr(configuration.limits, name) < 1:
+    for entry in fields(LimitsSection):
+        name = entry.name
+        if not getattr(configuration.limits, name) >= 1:
             raise BadConfiguration(f"limits.{name} must be at least 1")
     for interface, metered in configuration.context.metered.items():
         if not isinstance(metered, bool):

@@ -25,6 +25,7 @@ from platform_daemon.sandbox import readable_folders
 from platform_daemon.state import Database
 from platform_daemon.state import collections as collection_state
 from platform_daemon.store.leveldb import LevelDBStore
+from platform_daemon.store.quota import Quota
 from platform_daemon.store.scope import Selector
 from platform_daemon.training import records
 from platform_daemon.training.checkpoints import CheckpointFolder
@@ -42,7 +43,9 @@ class Storage:
         check_folder(folder)
         self.folder = _private(folder)
         # First: it holds the lock that keeps a second daemon out of the whole folder.
-        self.store = LevelDBStore.open(_private(folder / STORE), clock)
+        self.store = LevelDBStore.open(
+            _private(folder / STORE), clock, quota=Quota(limits.quota_examples, limits.quota_bytes)
+        )
         swap.erase_left_over(folder)
         try:
             self._open_the_rest(folder, clock, limits)

@@ -28,7 +28,7 @@ def show(package: str, as_json: bool) -> None:
         output.print_json(output.plain(found)["apps"])
         return
     output.print_table(
-        ("package", "collection", "examples", "size", "oldest", "newest", "next expiry"),
+        ("package", "collection", "examples", "size", "oldest", "newest", "next expiry", "durable", "lost"),
         [
             (
                 app.package,
@@ -38,12 +38,18 @@ def show(package: str, as_json: bool) -> None:
                 output.when(stats.oldest_ms),
                 output.when(stats.newest_ms),
                 output.when(stats.next_expiry_ms),
+                "yes" if stats.durable else "",
+                stats.lost_examples or "",
             )
             for app in found.apps
             for stats in app.collections
         ],
         empty="nothing is stored",
     )
+    for app in found.apps:
+        of_examples = f"{app.usage.examples:,} of {app.usage.max_examples:,} examples"
+        of_bytes = f"{output.size(app.usage.size_bytes)} of {output.size(app.usage.max_bytes)}"
+        click.echo(f"{app.package} uses {of_examples}, {of_bytes}")
 
 
 @command.command()

@@ -14,6 +14,7 @@ from platform_daemon.injection import Injection
 from platform_daemon.state.collections import Collection, CollectionRepository, Wish
 from platform_daemon.store.store import Added, Batch, Stats, Store
 from platform_daemon.transport.calls import CallContext, Enclave
+from platform_daemon.write_rate import WriteRate
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LONGEST_TTL_MS = 10 * 365 * 24 * 3600 * 1000
@@ -32,6 +33,7 @@ class CollectionServicer:
         permissions: Permissions,
         injection: Injection,
         registry: ContextRegistry,
+        rate: WriteRate,
     ) -> None:
         self._store = store
         self._collections = collections
@@ -39,6 +41,7 @@ class CollectionServicer:
         self._permissions = permissions
         self._injection = injection
         self._registry = registry
+        self._rate = rate
 
     async def configure(
         self, request: pb.ConfigureCollectionRequest, context: CallContext
@@ -67,6 +70,7 @@ class CollectionServicer:
             raise InvalidArgument(f"must have at most {LONGEST_KEY_BYTES} bytes", field="idempotency_key")
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
+        self._rate.admit(enclave.number, len(request.examples))
         durable, added = await self._threads.run(enclave.number, lambda: self._store_with_context(enclave, request))
         if durable:
             # Neither on a thread nor inside the gate: others add meanwhile, and share the wait for the disk.
@@ -92,7 +96,8 @@ class CollectionServicer:
         enclave = context.enclave.number
         collections = self._collections.all(enclave)
         stats = await self._threads.run(enclave, lambda: [self._store.stats(one.place) for one in collections])
-        return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats))
+        usage = await self._threads.run(enclave, usage_message, self._store, enclave)
+        return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats), usage=usage)
 
     def _configure(
         self,
@@ -178,6 +183,16 @@ def stats_message(collection: Collection, stats: Stats) -> pb.CollectionStats:
         newest_ms=stats.newest_ms,
         next_expiry_ms=stats.next_expiry_ms,
         durable=collection.durable,
+    )
+
+
+def usage_message(store: Store, enclave: int) -> pb.StorageUsage:
+    usage, quota = store.usage(enclave), store.quota
+    return pb.StorageUsage(
+        examples=usage.examples,
+        max_examples=quota.examples,
+        size_bytes=usage.size_bytes,
+        max_bytes=quota.size_bytes,
     )
 
 

@@ -149,6 +149,10 @@ class LevelDBStore:
             collection = self._known(place)
             return Stats() if collection is None else collection.stats(self.time.now())
 
+    @property
+    def quota(self) -> Quota:
+        return self._room.quota
+
     def usage(self, enclave: int) -> Usage:
         with self._hold(enclave):
             return self._holdings[enclave].living(self.time.now())

@@ -142,6 +142,10 @@ class MemoryStore:
                 min(entry.expiry_ms for entry in living),
             )
 
+    @property
+    def quota(self) -> Quota:
+        return self._quota
+
     def usage(self, enclave: int) -> Usage:
         with self._lock:
             self._check_open()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from platform_daemon.errors import InvalidArgument
-from platform_daemon.store.quota import Usage
+from platform_daemon.store.quota import Quota, Usage
 
 LONGEST_TTL_MS = 100 * 365 * 86_400_000
 """A hundred years."""
@@ -156,6 +156,11 @@ class Store(Protocol):
         ...
 
     def stats(self, place: Place) -> Stats: ...
+
+    @property
+    def quota(self) -> Quota:
+        """What each enclave may hold."""
+        ...
 
     def usage(self, enclave: int) -> Usage:
         """What an enclave's living examples come to, as its quota counts them."""

@@ -18,6 +18,7 @@ from platform_daemon.state.collections import SCHEMA, CollectionRepository
 from platform_daemon.store.memory import MemoryStore
 from platform_daemon.store.store import Batch, Place
 from platform_daemon.transport.calls import CallContext, Enclave, Peer
+from platform_daemon.write_rate import WriteRate, WriteRates
 
 DAY_S = 86_400
 CONTEXT = CallContext(Peer(1000, 1, "test"), caller=Enclave(1, "com.example.app", 1000))
@@ -46,7 +47,10 @@ def servicer(store: MemoryStore, clock: ManualClock, folder: Path) -> Collection
     manager = assemble(clock, ContextSettings(scripted=True), {})
     injection = Injection(Injector(manager), permissions)
     threads = FairThreads(1, "store", per_tenant=1)
-    return CollectionServicer(store, CollectionRepository(database), threads, permissions, injection, ContextRegistry())
+    rate = WriteRate(clock, WriteRates(calls=100, examples=100))
+    return CollectionServicer(
+        store, CollectionRepository(database), threads, permissions, injection, ContextRegistry(), rate
+    )
 
 
 def configure(target: CollectionServicer, ttl_s: int) -> pb.ConfigureCollectionResponse:

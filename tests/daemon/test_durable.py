@@ -21,6 +21,7 @@ from platform_daemon.state import Database
 from platform_daemon.state.collections import SCHEMA, CollectionRepository
 from platform_daemon.store.memory import MemoryStore
 from platform_daemon.transport.calls import CallContext, Enclave, Peer
+from platform_daemon.write_rate import WriteRate, WriteRates
 from tests.daemon.harness import Daemon
 
 CONTEXT = CallContext(Peer(1000, 1, "test"), caller=Enclave(1, "com.example.app", 1000))
@@ -57,7 +58,10 @@ def servicer(store: WaitingStore, tmp_path: Path) -> CollectionServicer:
     permissions = Consenting(database, Apps(database, clock), clock)
     injection = Injection(Injector(assemble(clock, ContextSettings(scripted=True), {})), permissions)
     threads = FairThreads(2, "store", per_tenant=2)
-    return CollectionServicer(store, CollectionRepository(database), threads, permissions, injection, ContextRegistry())
+    rate = WriteRate(clock, WriteRates(calls=100, examples=100))
+    return CollectionServicer(
+        store, CollectionRepository(database), threads, permissions, injection, ContextRegistry(), rate
+    )
 
 
 def an_example() -> Example:

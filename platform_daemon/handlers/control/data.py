@@ -7,7 +7,7 @@ from insitu.v1 import control_pb2 as pb
 from platform_daemon.access import Apps
 from platform_daemon.errors import NotFound
 from platform_daemon.forgetting import Forgetting
-from platform_daemon.handlers.collections import stats_message
+from platform_daemon.handlers.collections import stats_message, usage_message
 from platform_daemon.state.collections import Collection, CollectionRepository
 from platform_daemon.store.store import Store
 from platform_daemon.transport.calls import CallContext, Enclave
@@ -47,4 +47,5 @@ class DataPart:
     def _data(self, enclave: Enclave) -> pb.AppData:
         collections = self._collections.all(enclave.number)
         stats = [stats_message(one, self._store.stats(one.place)) for one in collections]
-        return pb.AppData(package=enclave.package, collections=stats)
+        usage = usage_message(self._store, enclave.number)
+        return pb.AppData(package=enclave.package, collections=stats, usage=usage)
