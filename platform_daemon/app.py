@@ -51,6 +51,7 @@ from platform_daemon.metrics.device import (
 from platform_daemon.metrics.http import MetricsOverHttp
 from platform_daemon.metrics.scrape import Scrape
 from platform_daemon.metrics.training import CountedSessions
+from platform_daemon.notify import ServiceManager
 from platform_daemon.prediction.pool import WorkerPool
 from platform_daemon.prediction.service import PredictionService, group_of
 from platform_daemon.processes import ProcessTable
@@ -321,9 +322,11 @@ async def _serve(configuration: Configuration, missing_protections: Sequence[str
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     began_s = time.monotonic()
+    manager = ServiceManager()
     primary = Primary(configuration, missing_protections, file)
     try:
         await primary.start()
+        manager.ready("serving apps")
         _say(LogEvent.STARTED, began_s, version=VERSION, pid=os.getpid())
         for protection in missing_protections:
             lost = marked(LogEvent.PROTECTION_MISSING, reason=protection.split(" ")[0].rstrip(":"))
@@ -331,6 +334,7 @@ async def _serve(configuration: Configuration, missing_protections: Sequence[str
         await ended.wait()
         logger.info("stopping", extra=marked(LogEvent.STOPPING))
     finally:
+        manager.stopping()
         ending_s = time.monotonic()
         await primary.close()
         _say(LogEvent.STOPPED, ending_s)
