@@ -2,6 +2,8 @@
 
 BATCH_EXAMPLES = 1000
 BATCH_BYTES = 1024 * 1024
+AHEAD_BYTES = 4 * BATCH_BYTES
+"""Of batches that have been sent and not been answered yet, over a connection that keeps order."""
 BATCHES_AHEAD = 4
 """How many batches `add_many` has on their way. To encode further ahead would only hold memory, and keep the
 interpreter from the thread that sends."""

@@ -2,31 +2,26 @@
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
 
-from client_lib.connection import Connection
+from client_lib.batching import Batcher
+from client_lib.connection import Connection, Started
 from client_lib.encoding import Features
 from client_lib.options import CollectionOptions, ContextWish
 from client_lib.retry import RetryPolicy
-from client_lib.serializing import add_request, serialize
+from client_lib.serializing import serialize
 from client_lib.tasks import Sender, Task, gather
 from client_lib.transport import Method
 from insitu.v1 import collection_pb2 as wire
 
 CONFIGURE = Method("Collections", "Configure", wire.ConfigureCollectionRequest, wire.ConfigureCollectionResponse)
-ADD = Method("Collections", "Add", wire.AddRequest, wire.AddResponse)
+ADD = Method("Collections", "Add", wire.SerializedAddRequest, wire.AddResponse)
 STATS = Method("Collections", "Stats", wire.CollectionStatsRequest, wire.CollectionStats)
 CLEAR = Method("Collections", "Clear", wire.ClearRequest, wire.ClearResponse)
 LIST = Method("Collections", "List", wire.ListCollectionsRequest, wire.ListCollectionsResponse)
-
-BATCH_EXAMPLES = 1000
-BATCH_BYTES = 1024 * 1024
-BATCHES_AHEAD = 4
-"""How many batches `add_many` has on their way. To encode further ahead would only hold memory, and keep the
-interpreter from the thread that sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +76,15 @@ class CollectionClient:
         were. Raises as `add` does; the examples before the one that cannot be encoded are stored.
         """
         sent: list[Future[int]] = []
-        batch: list[bytes] = []
-        size_bytes = 0
+        batcher = Batcher()
         try:
             for features in examples:
-                example = serialize(features)
-                if batch and (len(batch) == BATCH_EXAMPLES or size_bytes + len(example) > BATCH_BYTES):
-                    sent.append(self._send(batch, account))
-                    batch, size_bytes = [], 0
-                    if len(sent) >= BATCHES_AHEAD:
-                        wait([sent[-BATCHES_AHEAD]])
-                batch.append(example)
-                size_bytes += len(example)
+                full = batcher.add(serialize(features))
+                if full:
+                    sent.append(self._send(full, account))
         finally:
-            if batch:
-                sent.append(self._send(batch, account))
+            if rest := batcher.rest():
+                sent.append(self._send(rest, account))
         return gather(sent)
 
     def stats(self) -> CollectionStats:
@@ -114,14 +103,34 @@ class CollectionClient:
         return self._connection.call(CLEAR, request).count
 
     def _send(self, examples: list[bytes], account: str | None) -> "Future[int]":
-        count = len(examples)
-        request = add_request(self.name, examples, os.urandom(16), account or "")
+        request, count = add_request(self.name, examples, account), len(examples)
 
         def send(policy: RetryPolicy) -> int:
             self._connection.call(ADD, request, policy=policy)
             return count
 
-        return self._sender.submit(send)
+        def start(after: _SentAhead | None) -> _SentAhead | None:
+            started = self._connection.start(ADD, request, after=after.started if after else None)
+            return _SentAhead(started, count) if started else None
+
+        return self._sender.submit(send, start, sum(map(len, examples)))
+
+
+@dataclass(frozen=True, slots=True)
+class _SentAhead:
+    started: Started[wire.AddResponse]
+    count: int
+
+    def wait(self) -> int:
+        self.started.call.result()
+        return self.count
+
+
+def add_request(collection: str, examples: list[bytes], account: str | None) -> wire.SerializedAddRequest:
+    """With an idempotency key, so that it may be sent again."""
+    return wire.SerializedAddRequest(
+        collection=collection, examples=examples, idempotency_key=os.urandom(16), account=account or ""
+    )
 
 
 def configure(connection: Connection, options: CollectionOptions) -> None:

@@ -4,12 +4,21 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic
 
 from client_lib.calls import Calls, OpenSession
 from client_lib.retry import INTERACTIVE, RetryPolicy
 from client_lib.steps import Blocking, Call, Once, Pause, Step, Steps, T
-from client_lib.transport import Method, Request, Response, Transport
+from client_lib.transport import Answer, Method, PendingCall, Request, Response, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Generic[Answer]):
+    """A call that was sent, and the session that it was sent with."""
+
+    call: PendingCall[Answer]
+    session: str
 
 
 class Connection:
@@ -46,6 +55,25 @@ class Connection:
     ) -> Response:
         """See Calls.call."""
         return self.run(self.calls.call(method, request, timeout_s=timeout_s, policy=policy))
+
+    def start(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        after: "Started[Any] | None" = None,
+        timeout_s: float = 30.0,
+    ) -> "Started[Response] | None":
+        """Send a call once, on the open session, and wait later. None where there is no session, the transport keeps
+        no order, or the call `after` which it is to come cannot be relied upon: the daemon begins this one only if it
+        has begun that one. Raises InsituError where it could not be sent."""
+        session = self.session
+        if not session or (after is not None and after.session != session):
+            return None
+        call = self.transport.start(
+            method, request, session=session, timeout_s=timeout_s, after=after.call if after else None
+        )
+        return Started(call, session) if call else None
 
     def run(self, steps: Steps[T]) -> T:
         """Carry out steps to their end. Returns what they return, raises what they raise."""

@@ -1,15 +1,14 @@
 """Calls over gRPC on a Unix socket. Imported when a connection is made: importing grpc takes its time."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any
 from urllib.parse import quote
 
 import grpc
 
 from client_lib.errors import InsituError, Unavailable, from_status
 from client_lib.reaching import check_path, shut, why_unreachable
-from client_lib.transport import MAX_MESSAGE_BYTES, Method, Request, Response
+from client_lib.transport import MAX_MESSAGE_BYTES, Method, PendingCall, Request, Response
 
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -23,25 +22,8 @@ OPTIONS = (
 )
 
 
-class GrpcPendingCall(Generic[Response]):
-    """See PendingCall."""
-
-    def __init__(self, future: Any, translate: Callable[[Any], InsituError]) -> None:
-        self._future = future
-        self._translate = translate
-
-    def result(self) -> Response:
-        try:
-            response: Response = self._future.result()
-        except (grpc.RpcError, grpc.FutureCancelledError) as error:
-            raise self._translate(self._future if isinstance(error, grpc.FutureCancelledError) else error) from None
-        return response
-
-
 class GrpcTransport:
     """A channel to one Unix socket."""
-
-    ordered = False
 
     def __init__(self, socket: Path) -> None:
         """Raises InvalidArgument for a path that no socket can have."""
@@ -65,16 +47,15 @@ class GrpcTransport:
         return response
 
     def start(
-        self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float
-    ) -> "GrpcPendingCall[Response]":
-        """See Transport.start."""
-        try:
-            future = self._callable(method).future(request, timeout=timeout_s, metadata=metadata_of(session))
-        except ValueError:
-            if not self._closed:
-                raise
-            raise shut() from None
-        return GrpcPendingCall(future, self._translate)
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        session: str,
+        timeout_s: float,
+        after: PendingCall[Any] | None = None,
+    ) -> None:
+        """See Transport.start. gRPC begins the calls of a connection in any order, and reconnects in between."""
 
     def close(self) -> None:
         """See Transport.close."""

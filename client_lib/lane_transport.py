@@ -8,13 +8,13 @@ import socket as sockets
 import threading
 import time
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic
 
 from client_lib.errors import InsituError, Unavailable
 from client_lib.lane_framing import MAGIC
 from client_lib.lane_link import LaneLink, NotSent, Waiting
 from client_lib.reaching import check_path, refusal, shut
-from client_lib.transport import Method, Request, Response
+from client_lib.transport import Method, PendingCall, Request, Response
 
 _CONNECT_TIMEOUT_S = 5.0
 _BACKLOG_PAUSE_S = 0.005
@@ -23,21 +23,19 @@ _BACKLOG_PAUSE_S = 0.005
 class LanePendingCall(Generic[Response]):
     """See PendingCall."""
 
-    __slots__ = ("_link", "_response_type", "_waiting")
+    __slots__ = ("_response_type", "_waiting", "link")
 
     def __init__(self, link: LaneLink, waiting: Waiting, response_type: type[Response]) -> None:
-        self._link = link
+        self.link = link
         self._waiting = waiting
         self._response_type = response_type
 
     def result(self) -> Response:
-        return self._response_type.FromString(self._link.wait(self._waiting))
+        return self._response_type.FromString(self.link.wait(self._waiting))
 
 
 class LaneTransport:
     """A connection to one Unix socket, made at the first call and again after it is lost."""
-
-    ordered = True
 
     def __init__(self, socket: Path) -> None:
         """Raises InvalidArgument for a path that no socket can have."""
@@ -49,12 +47,30 @@ class LaneTransport:
 
     def call(self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float) -> Response:
         """See Transport.call."""
-        return self.start(method, request, session=session, timeout_s=timeout_s).result()
+        return self._send(method, request, session, timeout_s).result()
 
     def start(
-        self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float
-    ) -> LanePendingCall[Response]:
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        session: str,
+        timeout_s: float,
+        after: PendingCall[Any] | None = None,
+    ) -> LanePendingCall[Response] | None:
         """See Transport.start."""
+        if after is None:
+            return self._send(method, request, session, timeout_s)
+        assert isinstance(after, LanePendingCall)
+        try:
+            waiting = after.link.send(method.number, session.encode(), request.SerializeToString(), timeout_s)
+        except NotSent:
+            return None
+        return LanePendingCall(after.link, waiting, method.response_type)
+
+    def _send(
+        self, method: Method[Request, Response], request: Request, session: str, timeout_s: float
+    ) -> LanePendingCall[Response]:
         message = request.SerializeToString()
         link = self._link or self._connect()
         try:

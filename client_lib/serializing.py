@@ -7,13 +7,11 @@ See "Encoding" in the documentation of Protocol Buffers: length-delimited fields
 
 import sys
 from array import array
-from collections.abc import Iterable
 from functools import lru_cache
 
 from client_lib.encoding import Features, Value, check_features, encode_feature, float32_bytes, varint
 from client_lib.errors import InvalidArgument
 from insitu.v1 import example_pb2 as wire
-from insitu.v1.collection_pb2 import AddRequest
 
 _LENGTH_DELIMITED = 2
 _MAP_KEY, _MAP_VALUE = 1, 2
@@ -31,14 +29,6 @@ def serialize(features: Features) -> bytes:
     entries = b"".join([_entry(name, value) for name, value in features.items()])
     # Without any, what the message without any becomes: the daemon tells empty examples by that.
     return _field(wire.Example.FEATURES_FIELD_NUMBER, len(entries)) + entries if entries else b""
-
-
-def add_request(collection: str, examples: Iterable[bytes], idempotency_key: bytes, account: str) -> AddRequest:
-    """A request with examples that are serialized already."""
-    request = AddRequest(collection=collection, idempotency_key=idempotency_key, account=account)
-    number = AddRequest.EXAMPLES_FIELD_NUMBER
-    request.MergeFromString(b"".join([_field(number, len(example)) + example for example in examples]))
-    return request
 
 
 def _entry(name: str, value: Value) -> bytes:

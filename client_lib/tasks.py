@@ -1,17 +1,33 @@
 """Work that goes on while the app does something else."""
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from client_lib.errors import Cancelled, DaemonNotRunning, InsituError
-from client_lib.retry import BACKGROUND, INTERACTIVE, RetryPolicy
-
-logger = logging.getLogger("client_lib")
+from client_lib.batching import AHEAD_BYTES
+from client_lib.delivery import Delivery, unsent
+from client_lib.errors import InsituError, Unauthenticated
+from client_lib.reaching import shut
+from client_lib.retry import BACKGROUND, RetryPolicy
 
 Send = Callable[[RetryPolicy], int]
 """Sends one batch with a policy, returns how many examples were stored."""
+
+
+class Ahead(Protocol):
+    """A batch that was sent ahead."""
+
+    def wait(self) -> int:
+        """Wait for the answer. Returns how many examples were stored, raises InsituError."""
+        ...
+
+
+Start = Callable[[Any], Ahead | None]
+"""Sends one batch, once, without waiting for the answer. Given the batch that was sent ahead before, unless all are
+answered: None where the daemon might begin this one although that one is lost."""
 
 
 class Task(Future[int]):
@@ -23,26 +39,53 @@ class Task(Future[int]):
     """Examples acknowledged so far; also where a later batch failed."""
 
 
+@dataclass(slots=True, eq=False)
+class _Batch:
+    send: Send
+    size_bytes: int
+    ahead: Ahead | None = None
+    """Where it has been sent ahead."""
+    stored: int | None = None
+    failure: InsituError | None = None
+    """What became of it where somebody has waited already."""
+
+
 class Sender:
-    """Sends batches one after another on a thread of its own, so that examples keep their order.
+    """Sends batches so that examples keep their order, and several are on their way at a time.
+
+    A batch goes out at once, on the thread that submits it, unless one before it is unsent or has failed; a thread of
+    the sender's own collects the answers in order. When a batch has to be sent again, those behind it settle first, and
+    go on one after another until none is left.
 
     At most `capacity` batches wait; a caller who is faster than the daemon waits with them.
     """
 
-    def __init__(self, capacity: int = 64) -> None:
+    def __init__(self, capacity: int = 64, ahead_bytes: int = AHEAD_BYTES) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="insitu-sender")
         self._room = threading.BoundedSemaphore(capacity)
-        self._policy = BACKGROUND
-        self._reported: set[str] = set()
+        self._delivery = Delivery()
+        self._ahead_bytes = ahead_bytes
+        self._changed = threading.Condition()  # for what follows; held while a batch takes its place
+        self._underway: list[_Batch] = []
+        self._underway_bytes = 0
+        self._unsent = 0
+        """Batches that wait for their turn to be sent by the sender's thread."""
 
-    def submit(self, send: Send) -> "Future[int]":
-        """Queue one batch. Raises Cancelled once closed."""
+    def submit(self, send: Send, start: Start | None = None, size_bytes: int = 0) -> "Future[int]":
+        """Send one batch. `start` sends it ahead, where the connection can; `send` takes the time and the patience
+        that it takes. Raises Cancelled once closed."""
         self._room.acquire()
         try:
-            future = self._executor.submit(self._run, send)
+            with self._changed:
+                batch = _Batch(send, size_bytes)
+                self._start(batch, start)
+                future = self._executor.submit(self._deliver, batch)
         except RuntimeError as error:
             self._room.release()
-            raise _closed() from error
+            raise shut() from error
+        except BaseException:
+            self._room.release()
+            raise
         future.add_done_callback(lambda _: self._room.release())
         return future
 
@@ -51,7 +94,7 @@ class Sender:
         try:
             self._executor.submit(lambda: None).result()
         except RuntimeError as error:
-            raise _closed() from error
+            raise shut() from error
 
     def close(self, timeout_s: float) -> None:
         """Send what waits, for at most this long; what is left fails with Cancelled. Repeatable."""
@@ -60,22 +103,69 @@ class Sender:
         drained.join(timeout_s)
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, send: Send) -> int:
+    def _start(self, batch: _Batch, start: Start | None) -> None:
+        """Send it ahead where nothing before it is unsent. With the condition held."""
+        while start is not None and self._underway and self._underway_bytes + batch.size_bytes > self._ahead_bytes:
+            self._changed.wait()
+        if start is not None and not self._unsent:
+            # What fails here fails once more when it is its turn, and is told then.
+            with suppress(InsituError):
+                batch.ahead = start(self._underway[-1].ahead if self._underway else None)
+        if batch.ahead is None:
+            self._unsent += 1
+        else:
+            self._underway.append(batch)
+            self._underway_bytes += batch.size_bytes
+
+    def _deliver(self, batch: _Batch) -> int:
+        """On the sender's thread, batch by batch."""
         try:
-            stored = send(self._policy)
+            stored = self._collect(batch)
+            if stored is None:
+                stored = self._send(batch)
         except InsituError as error:
-            # Whoever waited once for a daemon that did not come back need not wait again for each batch.
-            self._policy = INTERACTIVE if isinstance(error, DaemonNotRunning) else BACKGROUND
-            self._report(error)
+            self._delivery.failed(error)
             raise
-        self._policy = BACKGROUND
+        self._delivery.succeeded()
         return stored
 
-    def _report(self, error: InsituError) -> None:
-        """Tasks may be ignored, their failures should not go unseen: the first of each reason is logged."""
-        if error.reason not in self._reported:
-            self._reported.add(error.reason)
-            logger.warning("examples were not stored: %s", error)
+    def _send(self, batch: _Batch) -> int:
+        try:
+            return batch.send(self._delivery.policy)
+        finally:
+            with self._changed:
+                self._unsent -= 1
+
+    def _collect(self, batch: _Batch) -> int | None:
+        """How many were stored of a batch that was sent ahead. None where it is unsent, or has to be sent again."""
+        if batch.ahead is None:
+            return None
+        self._settle(batch)
+        if batch.ahead is None:
+            with self._changed:
+                behind = list(self._underway)
+            for other in behind:
+                self._settle(other)
+        if batch.failure is not None:
+            raise batch.failure
+        return batch.stored
+
+    def _settle(self, batch: _Batch) -> None:
+        """Wait for the answer; one that says to come again makes the batch unsent."""
+        if batch.ahead is None or batch not in self._underway:
+            return
+        try:
+            batch.stored = batch.ahead.wait()
+        except InsituError as error:
+            if BACKGROUND.retries(error) or isinstance(error, Unauthenticated):
+                batch.ahead = None
+            else:
+                batch.failure = error
+        with self._changed:
+            self._underway.remove(batch)
+            self._underway_bytes -= batch.size_bytes
+            self._unsent += batch.ahead is None
+            self._changed.notify_all()
 
 
 def gather(batches: Sequence["Future[int]"]) -> Task:
@@ -106,12 +196,8 @@ def gather(batches: Sequence["Future[int]"]) -> Task:
     return task
 
 
-def _closed() -> Cancelled:
-    return Cancelled("the connection to the daemon is closed; connect again")
-
-
 def _failure(batch: "Future[int]") -> BaseException | None:
     try:
         return batch.exception()
     except CancelledError:
-        return Cancelled("the connection was closed before the examples were sent; keep it open or wait for the task")
+        return unsent()

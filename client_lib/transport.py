@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -50,20 +50,22 @@ class PendingCall(Protocol[Answer]):
 class Transport(Protocol):
     """A connection to one socket, safe to use from several threads at once."""
 
-    @property
-    def ordered(self) -> bool:
-        """Whether calls that are started one after another are begun in that order by the daemon, and whether one that
-        fails as Unavailable or Unauthenticated is followed by none that succeeds on that connection."""
-        ...
-
     def call(self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float) -> Response:
         """Send `request` once and wait. Raises InsituError: DaemonNotRunning where nobody listens."""
         ...
 
     def start(
-        self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float
-    ) -> PendingCall[Response]:
-        """Send `request` once, and wait later. Raises InsituError where it could not be sent."""
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        session: str,
+        timeout_s: float,
+        after: PendingCall[Any] | None = None,
+    ) -> PendingCall[Response] | None:
+        """Send `request` once, and wait later: the daemon begins it once it has begun `after`, which was started
+        before, and does not answer it where it answers that as Unavailable. None where the transport cannot promise
+        that, and nothing is sent. Raises InsituError where it could not be sent."""
         ...
 
     def close(self) -> None:

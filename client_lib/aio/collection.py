@@ -1,16 +1,15 @@
 """Collections, awaited."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
 from client_lib.aio.connection import Connection
 from client_lib.aio.tasks import Sender, Task, gather, settle
 from client_lib.batching import BATCHES_AHEAD, Batcher
-from client_lib.collection import ADD, CLEAR, STATS, CollectionStats
+from client_lib.collection import ADD, CLEAR, STATS, CollectionStats, add_request
 from client_lib.encoding import Features
 from client_lib.retry import RetryPolicy
-from client_lib.serializing import add_request, serialize
+from client_lib.serializing import serialize
 from insitu.v1 import collection_pb2 as wire
 
 
@@ -93,7 +92,7 @@ class CollectionClient:
 
     def _send(self, examples: list[bytes], account: str | None) -> "asyncio.Future[int]":
         count = len(examples)
-        request = add_request(self.name, examples, os.urandom(16), account or "")
+        request = add_request(self.name, examples, account)
 
         async def send(policy: RetryPolicy) -> int:
             await self._connection.run(self._connection.calls.call(ADD, request, policy=policy))

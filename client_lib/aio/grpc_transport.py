@@ -15,8 +15,6 @@ from client_lib.transport import Method, Request, Response
 class GrpcTransport:
     """A channel to one Unix socket."""
 
-    ordered = False
-
     def __init__(self, socket: Path) -> None:
         """Within a running event loop. Raises InvalidArgument for a path that no socket can have."""
         self._channel = grpc.aio.insecure_channel(target_of(socket), options=OPTIONS)

@@ -108,8 +108,6 @@ class _Link(asyncio.Protocol):
 class LaneTransport:
     """A connection to one Unix socket, made at the first call and again after it is lost."""
 
-    ordered = True
-
     def __init__(self, socket: Path) -> None:
         """Raises InvalidArgument for a path that no socket can have."""
         check_path(socket)

@@ -8,11 +8,6 @@ from client_lib.transport import Method, Request, Response
 class AsyncTransport(Protocol):
     """A connection to one socket. Belongs to the event loop on which it was made."""
 
-    @property
-    def ordered(self) -> bool:
-        """As that of `client_lib.transport.Transport`, for calls whose coroutines are begun one after another."""
-        ...
-
     async def call(
         self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float
     ) -> Response:

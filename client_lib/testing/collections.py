@@ -4,11 +4,13 @@ import re
 from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 
 from client_lib.errors import InvalidArgument, NotFound, PermissionDenied, ResourceExhausted
 from client_lib.testing.context import checked_type, injected
 from client_lib.testing.state import App, Collection, Entry, Part, State
 from insitu.v1 import collection_pb2 as pb
+from insitu.v1.example_pb2 import Example
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LONGEST_TTL_MS = 10 * 365 * 24 * 3600 * 1000
@@ -43,7 +45,7 @@ class Collections:
             collection.durable = options.durable
         return pb.ConfigureCollectionResponse(options=_options(collection))
 
-    def add(self, request: pb.AddRequest, app: App) -> pb.AddResponse:
+    def add(self, request: pb.SerializedAddRequest, app: App) -> pb.AddResponse:
         if not app.consent:
             raise PermissionDenied(
                 f"the user has not consented to collection by {app.package}; they can run:"
@@ -57,7 +59,7 @@ class Collections:
             )
         if len(request.account) > _LONGEST_ACCOUNT:
             raise InvalidArgument(f"account: must have at most {_LONGEST_ACCOUNT} characters", field="account")
-        examples = _serialized(request)
+        examples = _checked(request)
         now_ms, key = self._state.now_ms, request.idempotency_key
         if key and now_ms - collection.keys.get(key, now_ms - _KEYS_HOLD_MS) < _KEYS_HOLD_MS:
             return pb.AddResponse(count=len(examples), repeated_request=True)
@@ -165,13 +167,21 @@ def _ttl(duration: Duration, field: str) -> int:
     return ttl_ms
 
 
-def _serialized(request: pb.AddRequest) -> list[bytes]:
+def _checked(request: pb.SerializedAddRequest) -> list[bytes]:
     if not request.examples:
         raise InvalidArgument("examples: is empty; send at least one example", field="examples")
     for number, example in enumerate(request.examples):
-        if not example.features.feature:
+        try:
+            features = Example.FromString(example).features.feature
+        except DecodeError as error:
+            raise InvalidArgument(
+                f"examples: number {number} is no serialized insitu.v1.Example: {error}",
+                field="examples",
+                reason="MALFORMED",
+            ) from error
+        if not features:
             raise InvalidArgument(f"examples: number {number} has no feature", field="examples")
-    return [example.SerializeToString() for example in request.examples]
+    return list(request.examples)
 
 
 def _options(collection: Collection) -> pb.CollectionOptions:

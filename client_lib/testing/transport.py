@@ -4,14 +4,14 @@ import asyncio
 import threading
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 from client_lib.credentials import Credentials
 from client_lib.errors import InsituError
 from client_lib.reaching import shut
 from client_lib.testing.daemon import MemoryDaemon
 from client_lib.testing.state import State
-from client_lib.transport import Method, Request, Response
+from client_lib.transport import Method, PendingCall, Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,6 @@ class _Answered(Generic[Response]):
 class MemoryTransport:
     """See Transport."""
 
-    ordered = False
-
     def __init__(self, daemon: MemoryDaemon, *, owner: bool = False) -> None:
         self._daemon = daemon
         self._owner = owner
@@ -43,9 +41,15 @@ class MemoryTransport:
         return self._daemon.answer(method, request, session, owner=self._owner)
 
     def start(
-        self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        session: str,
+        timeout_s: float,
+        after: PendingCall[Any] | None = None,
     ) -> _Answered[Response]:
-        """See Transport.start."""
+        """See Transport.start. The answer is there at once."""
         try:
             return _Answered(self.call(method, request, session=session, timeout_s=timeout_s), None)
         except InsituError as error:
@@ -58,8 +62,6 @@ class MemoryTransport:
 
 class AsyncMemoryTransport:
     """See AsyncTransport."""
-
-    ordered = False
 
     def __init__(self, daemon: MemoryDaemon) -> None:
         self._transport = MemoryTransport(daemon)

@@ -4,16 +4,18 @@ import asyncio
 import re
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 
 from context import ContextRegistry
 from insitu.v1 import collection_pb2 as pb
+from insitu.v1.example_pb2 import Example
 from platform_daemon.access import Permissions
 from platform_daemon.errors import InvalidArgument, NotFound, PermissionDenied
-from platform_daemon.fair_threads import FairThreads
+from platform_daemon.fair_threads import FairThreads, InOrder
 from platform_daemon.injection import Injection
 from platform_daemon.state.collections import Collection, CollectionRepository, Wish
 from platform_daemon.store.store import Added, Batch, Stats, Store
-from platform_daemon.transport.calls import CallContext, Enclave
+from platform_daemon.transport.calls import CallContext, Enclave, reads
 from platform_daemon.write_rate import WriteRate
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -62,7 +64,8 @@ class CollectionServicer:
             await asyncio.wrap_future(self._store.sync())
         return pb.ConfigureCollectionResponse(options=_options(after))
 
-    async def add(self, request: pb.AddRequest, context: CallContext) -> pb.AddResponse:
+    @reads(pb.SerializedAddRequest)
+    async def add(self, request: pb.SerializedAddRequest, context: CallContext) -> pb.AddResponse:
         enclave = context.enclave
         self._check_consent(enclave)
         self._find(enclave, request.collection)
@@ -71,7 +74,9 @@ class CollectionServicer:
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
         self._rate.admit(enclave.number, len(request.examples))
-        durable, added = await self._threads.run(enclave.number, lambda: self._store_with_context(enclave, request))
+        durable, added = await self._threads.run(
+            InOrder(enclave.number), lambda: self._store_with_context(enclave, request)
+        )
         if durable:
             # Neither on a thread nor inside the gate: others add meanwhile, and share the wait for the disk.
             await asyncio.wrap_future(self._store.sync())
@@ -118,9 +123,9 @@ class CollectionServicer:
                 enclave, name, ttl_ms=ttl_ms, max_examples=max_examples, wishes=wishes, durable=durable
             )
 
-    def _store_with_context(self, enclave: Enclave, request: pb.AddRequest) -> tuple[bool, Added]:
+    def _store_with_context(self, enclave: Enclave, request: pb.SerializedAddRequest) -> tuple[bool, Added]:
         """Whether it has to be made durable, and what was added."""
-        examples = _serialized(request)
+        examples = _checked(request)
         with self._injection.gate(enclave.number):
             # Once more, where nothing can come between: the owner may have decided while the call waited its turn.
             self._check_consent(enclave)
@@ -196,15 +201,31 @@ def usage_message(store: Store, enclave: int) -> pb.StorageUsage:
     )
 
 
-def _serialized(request: pb.AddRequest) -> list[bytes]:
+def _checked(request: pb.SerializedAddRequest) -> list[bytes]:
+    """The examples, each of which can be read. Raises InvalidArgument with the number of the first that cannot."""
     if not request.examples:
         raise InvalidArgument("is empty; send at least one example", field="examples")
-    blobs = [example.SerializeToString() for example in request.examples]
+    examples = list(request.examples)
     # An example with one feature of one value has more bytes than these forms of nothing.
-    if min(map(len, blobs)) < _SHORTEST_EXAMPLE_BYTES:
-        number = next(i for i, blob in enumerate(blobs) if len(blob) < _SHORTEST_EXAMPLE_BYTES)
+    if min(map(len, examples)) < _SHORTEST_EXAMPLE_BYTES:
+        number = next(i for i, example in enumerate(examples) if len(example) < _SHORTEST_EXAMPLE_BYTES)
         raise InvalidArgument(f"number {number} has no feature", field="examples")
-    return blobs
+    try:
+        # All in one go, which is three times as fast as one by one.
+        pb.AddRequest.FromString(request.SerializeToString())
+    except DecodeError:
+        for number, example in enumerate(examples):
+            _check_readable(number, example)
+    return examples
+
+
+def _check_readable(number: int, example: bytes) -> None:
+    try:
+        Example.FromString(example)
+    except DecodeError as error:
+        raise InvalidArgument(
+            f"number {number} is no serialized insitu.v1.Example: {error}", field="examples", reason="MALFORMED"
+        ) from error
 
 
 def _options(collection: Collection) -> pb.CollectionOptions:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from client_lib import InvalidArgument
+from client_lib.collection import add_request
 from client_lib.encoding import encode
-from client_lib.serializing import add_request, serialize
+from client_lib.serializing import serialize
+from insitu.v1.collection_pb2 import AddRequest
 from insitu.v1.example_pb2 import Example
 
 NAMES = st.text(min_size=1, max_size=300)
@@ -69,6 +71,6 @@ def test_a_name_that_is_no_text_is_refused() -> None:
 
 def test_a_request_holds_its_examples() -> None:
     examples = [{"x": [0.5] * 64, "label": number} for number in range(300)]
-    request = add_request("words", map(serialize, examples), b"key", "me")
+    request = AddRequest.FromString(add_request("words", list(map(serialize, examples)), "me").SerializeToString())
     assert list(request.examples) == [encode(example) for example in examples]
-    assert (request.collection, request.idempotency_key, request.account) == ("words", b"key", "me")
+    assert (request.collection, len(request.idempotency_key), request.account) == ("words", 16, "me")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from platform_daemon.fair_threads import FairThreads
+from platform_daemon.fair_threads import FairThreads, InOrder
 
 
 @pytest.fixture
@@ -87,3 +87,40 @@ def test_who_gives_up_in_the_queue_does_not_begin(threads: FairThreads) -> None:
     gate.open.set()
     threads.submit_for(1, done.append, "kept").result(10)
     assert done == ["kept"]
+
+
+def test_what_is_in_order_is_done_one_after_another() -> None:
+    threads = FairThreads(4, "test", per_tenant=4)
+    at_once, most, done = 0, 0, []
+
+    def work(number: int) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        done.append(number)
+        at_once -= 1
+
+    for number in range(500):
+        threads.submit_for(InOrder(1), work, number)
+    threads.shutdown()
+    assert done == list(range(500))
+    assert most == 1
+
+
+def test_all_work_of_many_tenants_is_done_whatever_their_caps() -> None:
+    threads = FairThreads(4, "test", per_tenant=2)
+    done: list[int] = []
+    futures = [
+        threads.submit_for(tenant if number % 2 else InOrder(tenant), done.append, number)
+        for number in range(400)
+        for tenant in (1, 2, 3)
+    ]
+    for future in futures:
+        future.result(10)
+    threads.shutdown()
+    assert sorted(done) == sorted(number for number in range(400) for _ in range(3))
+
+
+def test_shutting_down_again_changes_nothing(threads: FairThreads) -> None:
+    threads.shutdown()
+    threads.shutdown()

@@ -27,7 +27,7 @@ from insitu.v1 import example_pb2 as insitu_dot_v1_dot_example__pb2
 from insitu.v1 import lane_pb2 as insitu_dot_v1_dot_lane__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ainsitu/v1/collection.proto\x12\tinsitu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17insitu/v1/example.proto\x1a\x14insitu/v1/lane.proto\"\xbe\x01\n\x11\x43ollectionOptions\x12/\n\x0ctime_to_live\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x19.insitu.v1.ContextOptions\x12\x19\n\x0cmax_examples\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x14\n\x07\x64urable\x18\x04 \x01(\x08H\x01\x88\x01\x01\x42\x0f\n\r_max_examplesB\n\n\x08_durable\"8\n\x0e\x43ontextOptions\x12&\n\x06wishes\x18\x01 \x03(\x0b\x32\x16.insitu.v1.ContextWish\"L\n\x0b\x43ontextWish\x12\x0c\n\x04type\x18\x01 \x01(\t\x12/\n\x0ctime_to_live\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"_\n\x1a\x43onfigureCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12-\n\x07options\x18\x02 \x01(\x0b\x32\x1c.insitu.v1.CollectionOptions\"L\n\x1b\x43onfigureCollectionResponse\x12-\n\x07options\x18\x01 \x01(\x0b\x32\x1c.insitu.v1.CollectionOptions\"p\n\nAddRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x08\x65xamples\x18\x02 \x03(\x0b\x32\x12.insitu.v1.Example\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\x0c\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\"6\n\x0b\x41\x64\x64Response\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\",\n\x16\x43ollectionStatsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"\xb1\x01\n\x0f\x43ollectionStats\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08\x65xamples\x18\x02 \x01(\x03\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x11\n\toldest_ms\x18\x04 \x01(\x03\x12\x11\n\tnewest_ms\x18\x05 \x01(\x03\x12\x16\n\x0enext_expiry_ms\x18\x06 \x01(\x03\x12\x0f\n\x07\x64urable\x18\x07 \x01(\x08\x12\x15\n\rlost_examples\x18\x08 \x01(\x03\"]\n\x0cStorageUsage\x12\x10\n\x08\x65xamples\x18\x01 \x01(\x03\x12\x14\n\x0cmax_examples\x18\x02 \x01(\x03\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\"3\n\x0c\x43learRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"\x1e\n\rClearResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\"\x18\n\x16ListCollectionsRequest\"r\n\x17ListCollectionsResponse\x12/\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x1a.insitu.v1.CollectionStats\x12&\n\x05usage\x18\x02 \x01(\x0b\x32\x17.insitu.v1.StorageUsage2\x90\x03\n\x0b\x43ollections\x12`\n\tConfigure\x12%.insitu.v1.ConfigureCollectionRequest\x1a&.insitu.v1.ConfigureCollectionResponse\"\x04\xb8\xeb\x18\x30\x12:\n\x03\x41\x64\x64\x12\x15.insitu.v1.AddRequest\x1a\x16.insitu.v1.AddResponse\"\x04\xb8\xeb\x18\x31\x12L\n\x05Stats\x12!.insitu.v1.CollectionStatsRequest\x1a\x1a.insitu.v1.CollectionStats\"\x04\xb8\xeb\x18\x32\x12@\n\x05\x43lear\x12\x17.insitu.v1.ClearRequest\x1a\x18.insitu.v1.ClearResponse\"\x04\xb8\xeb\x18\x33\x12S\n\x04List\x12!.insitu.v1.ListCollectionsRequest\x1a\".insitu.v1.ListCollectionsResponse\"\x04\xb8\xeb\x18\x34\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ainsitu/v1/collection.proto\x12\tinsitu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17insitu/v1/example.proto\x1a\x14insitu/v1/lane.proto\"\xbe\x01\n\x11\x43ollectionOptions\x12/\n\x0ctime_to_live\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ontext\x18\x02 \x01(\x0b\x32\x19.insitu.v1.ContextOptions\x12\x19\n\x0cmax_examples\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x14\n\x07\x64urable\x18\x04 \x01(\x08H\x01\x88\x01\x01\x42\x0f\n\r_max_examplesB\n\n\x08_durable\"8\n\x0e\x43ontextOptions\x12&\n\x06wishes\x18\x01 \x03(\x0b\x32\x16.insitu.v1.ContextWish\"L\n\x0b\x43ontextWish\x12\x0c\n\x04type\x18\x01 \x01(\t\x12/\n\x0ctime_to_live\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"_\n\x1a\x43onfigureCollectionRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12-\n\x07options\x18\x02 \x01(\x0b\x32\x1c.insitu.v1.CollectionOptions\"L\n\x1b\x43onfigureCollectionResponse\x12-\n\x07options\x18\x01 \x01(\x0b\x32\x1c.insitu.v1.CollectionOptions\"p\n\nAddRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x08\x65xamples\x18\x02 \x03(\x0b\x32\x12.insitu.v1.Example\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\x0c\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\"f\n\x14SerializedAddRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08\x65xamples\x18\x02 \x03(\x0c\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\x0c\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\"6\n\x0b\x41\x64\x64Response\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\",\n\x16\x43ollectionStatsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"\xb1\x01\n\x0f\x43ollectionStats\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x10\n\x08\x65xamples\x18\x02 \x01(\x03\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x11\n\toldest_ms\x18\x04 \x01(\x03\x12\x11\n\tnewest_ms\x18\x05 \x01(\x03\x12\x16\n\x0enext_expiry_ms\x18\x06 \x01(\x03\x12\x0f\n\x07\x64urable\x18\x07 \x01(\x08\x12\x15\n\rlost_examples\x18\x08 \x01(\x03\"]\n\x0cStorageUsage\x12\x10\n\x08\x65xamples\x18\x01 \x01(\x03\x12\x14\n\x0cmax_examples\x18\x02 \x01(\x03\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\"3\n\x0c\x43learRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"\x1e\n\rClearResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\"\x18\n\x16ListCollectionsRequest\"r\n\x17ListCollectionsResponse\x12/\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x1a.insitu.v1.CollectionStats\x12&\n\x05usage\x18\x02 \x01(\x0b\x32\x17.insitu.v1.StorageUsage2\x90\x03\n\x0b\x43ollections\x12`\n\tConfigure\x12%.insitu.v1.ConfigureCollectionRequest\x1a&.insitu.v1.ConfigureCollectionResponse\"\x04\xb8\xeb\x18\x30\x12:\n\x03\x41\x64\x64\x12\x15.insitu.v1.AddRequest\x1a\x16.insitu.v1.AddResponse\"\x04\xb8\xeb\x18\x31\x12L\n\x05Stats\x12!.insitu.v1.CollectionStatsRequest\x1a\x1a.insitu.v1.CollectionStats\"\x04\xb8\xeb\x18\x32\x12@\n\x05\x43lear\x12\x17.insitu.v1.ClearRequest\x1a\x18.insitu.v1.ClearResponse\"\x04\xb8\xeb\x18\x33\x12S\n\x04List\x12!.insitu.v1.ListCollectionsRequest\x1a\".insitu.v1.ListCollectionsResponse\"\x04\xb8\xeb\x18\x34\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,22 +56,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIGURECOLLECTIONRESPONSE']._serialized_end=622
   _globals['_ADDREQUEST']._serialized_start=624
   _globals['_ADDREQUEST']._serialized_end=736
-  _globals['_ADDRESPONSE']._serialized_start=738
-  _globals['_ADDRESPONSE']._serialized_end=792
-  _globals['_COLLECTIONSTATSREQUEST']._serialized_start=794
-  _globals['_COLLECTIONSTATSREQUEST']._serialized_end=838
-  _globals['_COLLECTIONSTATS']._serialized_start=841
-  _globals['_COLLECTIONSTATS']._serialized_end=1018
-  _globals['_STORAGEUSAGE']._serialized_start=1020
-  _globals['_STORAGEUSAGE']._serialized_end=1113
-  _globals['_CLEARREQUEST']._serialized_start=1115
-  _globals['_CLEARREQUEST']._serialized_end=1166
-  _globals['_CLEARRESPONSE']._serialized_start=1168
-  _globals['_CLEARRESPONSE']._serialized_end=1198
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1200
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1224
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1226
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1340
-  _globals['_COLLECTIONS']._serialized_start=1343
-  _globals['_COLLECTIONS']._serialized_end=1743
+  _globals['_SERIALIZEDADDREQUEST']._serialized_start=738
+  _globals['_SERIALIZEDADDREQUEST']._serialized_end=840
+  _globals['_ADDRESPONSE']._serialized_start=842
+  _globals['_ADDRESPONSE']._serialized_end=896
+  _globals['_COLLECTIONSTATSREQUEST']._serialized_start=898
+  _globals['_COLLECTIONSTATSREQUEST']._serialized_end=942
+  _globals['_COLLECTIONSTATS']._serialized_start=945
+  _globals['_COLLECTIONSTATS']._serialized_end=1122
+  _globals['_STORAGEUSAGE']._serialized_start=1124
+  _globals['_STORAGEUSAGE']._serialized_end=1217
+  _globals['_CLEARREQUEST']._serialized_start=1219
+  _globals['_CLEARREQUEST']._serialized_end=1270
+  _globals['_CLEARRESPONSE']._serialized_start=1272
+  _globals['_CLEARRESPONSE']._serialized_end=1302
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1304
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1328
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1330
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1444
+  _globals['_COLLECTIONS']._serialized_start=1447
+  _globals['_COLLECTIONS']._serialized_end=1847
 # @@protoc_insertion_point(module_scope)

@@ -63,6 +63,18 @@ class AddRequest(_message.Message):
     account: str
     def __init__(self, collection: _Optional[str] = ..., examples: _Optional[_Iterable[_Union[_example_pb2.Example, _Mapping]]] = ..., idempotency_key: _Optional[bytes] = ..., account: _Optional[str] = ...) -> None: ...
 
+class SerializedAddRequest(_message.Message):
+    __slots__ = ("collection", "examples", "idempotency_key", "account")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    examples: _containers.RepeatedScalarFieldContainer[bytes]
+    idempotency_key: bytes
+    account: str
+    def __init__(self, collection: _Optional[str] = ..., examples: _Optional[_Iterable[bytes]] = ..., idempotency_key: _Optional[bytes] = ..., account: _Optional[str] = ...) -> None: ...
+
 class AddResponse(_message.Message):
     __slots__ = ("count", "repeated_request")
     COUNT_FIELD_NUMBER: _ClassVar[int]
