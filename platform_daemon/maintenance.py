@@ -11,6 +11,8 @@ from typing import Any
 SWEEP_INTERVAL_S = 60.0
 CONTEXT_INTERVAL_S = 1.0
 IDLE_INTERVAL_S = 60.0
+QUIET_S = 0.25
+"""For the first calls alone: loading the scheduler holds Python's lock about as long as all else that a start loads."""
 
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
@@ -37,7 +39,8 @@ class Maintenance:
         self._scheduler: Any = None
 
     async def start(self) -> None:
-        """Begin. What the rounds need comes in on another thread: the daemon answers calls by now."""
+        """Begin, a little later. What the rounds need comes in on another thread: the daemon answers calls by now."""
+        await asyncio.sleep(QUIET_S)
         scheduler = await asyncio.to_thread(_scheduler)
         every = scheduler.add_job
         every(self._tick, "interval", seconds=self._tick_interval_s, id="training")
