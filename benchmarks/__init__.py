@@ -8,6 +8,6 @@ b01_…, b05_…    one benchmark each
 references/     what runs in those processes
 peers/          what runs in the environment of other servers; peer_servers.py starts them
 callers.py      many callers at once, over grpc_wire.py or lane_wire.py
-floors/         what the pieces cost: `python -m benchmarks.floors`
+floors/         what the pieces cost, and which process computes how much: `python -m benchmarks.floors`
 table.py        the table for people, `bench.json` for programs
 """

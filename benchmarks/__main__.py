@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.bytecode import compile_packages
-from benchmarks.floors import measure_floors, show_floors
+from benchmarks.floors import print_floors
 from benchmarks.lab import FULL, SMALLEST, Effort, Lab, Skipped
 from benchmarks.plans import Plans
 from benchmarks.registry import FLOORS, MODULES, UnknownBenchmark, load, select
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     effort = SMALLEST if arguments.smallest else FULL
     if arguments.only.lower() == FLOORS:
-        show_floors(measure_floors(effort), console)
+        print_floors(effort, console)
         return 0
     try:
         ids = select(arguments.only)
