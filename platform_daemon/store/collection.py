@@ -239,6 +239,15 @@ class Collection:
 
     def _edge_added_ms(self, moment: Moment, *, reverse: bool) -> int:
         """When the oldest living entry was added, or the newest."""
+        if reverse:
+            # To go backwards, LevelDB first steps over all that was deleted behind, of other apps too.
+            last = self.room.database.get(
+                layout.example_key(self.enclave, self.collection, self.ledger.next_sequence - 1)
+            )
+            if last is not None:
+                _, _, key_id, added_ms, expiry_ms, _ = EXAMPLE_HEADER.unpack_from(last)
+                if expiry_ms > moment.hidden_ms(key_id):
+                    return int(added_ms)
         start = layout.example_key(self.enclave, self.collection, self.ledger.lowest_sequence)
         stop = layout.example_key(self.enclave, self.collection, self.ledger.next_sequence)
         for _, value in self.room.database.items(start, stop, reverse=reverse):
