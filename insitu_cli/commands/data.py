@@ -50,6 +50,10 @@ def show(package: str, as_json: bool) -> None:
         of_examples = f"{app.usage.examples:,} of {app.usage.max_examples:,} examples"
         of_bytes = f"{output.size(app.usage.size_bytes)} of {output.size(app.usage.max_bytes)}"
         click.echo(f"{app.package} uses {of_examples}, {of_bytes}")
+        for damaged in app.damaged:
+            what = f"{output.count(damaged.records, 'record')} of {damaged.collection} failed authentication"
+            remedy = f"insitu data clear {app.package} --collection {damaged.collection}"
+            click.echo(f"{app.package}: {what}, set aside and never served; {remedy} deletes all of it")
 
 
 @command.command()

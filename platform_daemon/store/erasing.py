@@ -28,8 +28,8 @@ def clear(collection: Collection, account: int | None, moment: Moment) -> int:
     )
     living = delete_runs(collection, 0, NEVER_MS, lambda run: account in (None, run.account), moment)
     if account is None:
-        quarantined = b"q" + layout.example_prefix(collection.enclave, collection.collection)
-        room.database.delete_range(quarantined, layout.after(quarantined))
+        for quarantined in layout.quarantined_prefixes(collection.enclave, collection.collection):
+            room.database.delete_range(quarantined, layout.after(quarantined))
     drop_parts_of(room, destroyed)
     collection.reload(collection.ledger)
     return living

@@ -186,6 +186,11 @@ def place_prefix(table: bytes, enclave: int, collection: int) -> bytes:
     return _PLACE.pack(table, enclave, collection)
 
 
+def quarantined_prefixes(enclave: int, collection: int) -> tuple[bytes, bytes]:
+    """Of a collection's entries and context parts that were set aside."""
+    return b"q" + place_prefix(b"e", enclave, collection), b"q" + place_prefix(b"c", enclave, collection)
+
+
 def enclave_prefix(table: bytes, enclave: int) -> bytes:
     return table + struct.pack(">I", enclave)
 

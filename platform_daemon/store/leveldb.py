@@ -157,6 +157,11 @@ class LevelDBStore:
         with self._hold(enclave):
             return self._holdings[enclave].living(self.time.now())
 
+    def damaged(self, place: Place) -> int:
+        with self._hold(place.enclave):
+            prefixes = layout.quarantined_prefixes(place.enclave, place.collection)
+            return sum(1 for prefix in prefixes for _ in self._database.keys(prefix, layout.after(prefix)))
+
     def shorten(self, place: Place, ttl_ms: int) -> None:
         self._erase(Shorten(place.enclave, place.collection, ttl_ms))
 

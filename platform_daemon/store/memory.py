@@ -158,6 +158,9 @@ class MemoryStore:
             ]
             return Usage(len(living), sum(len(entry.example) for entry in living))
 
+    def damaged(self, place: Place) -> int:
+        return 0
+
     def shorten(self, place: Place, ttl_ms: int) -> None:
         with self._lock:
             self._check_open()

@@ -166,6 +166,11 @@ class Store(Protocol):
         """What an enclave's living examples come to, as its quota counts them."""
         ...
 
+    def damaged(self, place: Place) -> int:
+        """How many records of a collection failed authentication and are set aside, until it is cleared or their keys
+        end. Nobody is ever given what they hold."""
+        ...
+
     def shorten(self, place: Place, ttl_ms: int) -> None:
         """Bring the expiry of stored examples forward to `ttl_ms` after their storage, where it is later."""
         ...

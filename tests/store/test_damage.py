@@ -10,7 +10,7 @@ from platform_daemon.errors import DataLoss
 from platform_daemon.store import layout
 from platform_daemon.store.leveldb import LevelDBStore
 from platform_daemon.store.store import Scan
-from tests.store.samples import POWER, WORDS, add, features, read, values
+from tests.store.samples import POWER, TAPS, WORDS, add, features, read, values
 
 
 @pytest.fixture
@@ -43,7 +43,14 @@ def test_a_forged_record_is_reported_once_and_never_returned(folder: Path) -> No
     assert len(left) == 297
     assert not {b"2", b"8", b"11"} & set(left)
     assert store.stats(WORDS).examples == 297
+    assert (store.damaged(WORDS), store.damaged(TAPS)) == (3, 0)
+    store.close()
+    store = LevelDBStore.open(folder, ManualClock())
+    store.sweep()
+    # One is too short to say which key it needs: nobody could ever open it.
+    assert store.damaged(WORDS) == 2
     assert store.clear(WORDS) == 297
+    assert store.damaged(WORDS) == 0
     store.close()
     database = plyvel.DB(str(folder / "examples"))
     assert list(database.iterator(prefix=b"q")) == []
@@ -65,6 +72,7 @@ def test_forged_context_is_lost_alone(folder: Path) -> None:
     stored = read(store)
     assert stored[0].context == {"power": POWER.features}
     assert stored[-1].context == {}
+    assert store.damaged(WORDS) == 1
     assert len(stored) == 301
     add(store, b"next", context=[POWER])
     assert read(store)[-1].context == {"power": POWER.features}

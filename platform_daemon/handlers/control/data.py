@@ -48,4 +48,9 @@ class DataPart:
         collections = self._collections.all(enclave.number)
         stats = [stats_message(one, self._store.stats(one.place)) for one in collections]
         usage = usage_message(self._store, enclave.number)
-        return pb.AppData(package=enclave.package, collections=stats, usage=usage)
+        damaged = [
+            pb.DamagedRecords(collection=one.name, records=records)
+            for one in collections
+            if (records := self._store.damaged(one.place))
+        ]
+        return pb.AppData(package=enclave.package, collections=stats, usage=usage, damaged=damaged)

@@ -217,14 +217,24 @@ class ShowDataResponse(_message.Message):
     def __init__(self, apps: _Optional[_Iterable[_Union[AppData, _Mapping]]] = ...) -> None: ...
 
 class AppData(_message.Message):
-    __slots__ = ("package", "collections", "usage")
+    __slots__ = ("package", "collections", "usage", "damaged")
     PACKAGE_FIELD_NUMBER: _ClassVar[int]
     COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    DAMAGED_FIELD_NUMBER: _ClassVar[int]
     package: str
     collections: _containers.RepeatedCompositeFieldContainer[_collection_pb2.CollectionStats]
     usage: _collection_pb2.StorageUsage
-    def __init__(self, package: _Optional[str] = ..., collections: _Optional[_Iterable[_Union[_collection_pb2.CollectionStats, _Mapping]]] = ..., usage: _Optional[_Union[_collection_pb2.StorageUsage, _Mapping]] = ...) -> None: ...
+    damaged: _containers.RepeatedCompositeFieldContainer[DamagedRecords]
+    def __init__(self, package: _Optional[str] = ..., collections: _Optional[_Iterable[_Union[_collection_pb2.CollectionStats, _Mapping]]] = ..., usage: _Optional[_Union[_collection_pb2.StorageUsage, _Mapping]] = ..., damaged: _Optional[_Iterable[_Union[DamagedRecords, _Mapping]]] = ...) -> None: ...
+
+class DamagedRecords(_message.Message):
+    __slots__ = ("collection", "records")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    records: int
+    def __init__(self, collection: _Optional[str] = ..., records: _Optional[int] = ...) -> None: ...
 
 class ClearDataRequest(_message.Message):
     __slots__ = ("package", "collection", "account")
