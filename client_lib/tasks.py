@@ -154,17 +154,19 @@ class Sender:
         """Wait for the answer; one that says to come again makes the batch unsent."""
         if batch.ahead is None or batch not in self._underway:
             return
+        again = False
         try:
             batch.stored = batch.ahead.wait()
         except InsituError as error:
-            if BACKGROUND.retries(error) or isinstance(error, Unauthenticated):
-                batch.ahead = None
-            else:
-                batch.failure = error
+            again = BACKGROUND.retries(error) or isinstance(error, Unauthenticated)
+            batch.failure = None if again else error
         with self._changed:
+            # All at once: whoever is about to send sees that it is under way, or that it is unsent.
             self._underway.remove(batch)
             self._underway_bytes -= batch.size_bytes
-            self._unsent += batch.ahead is None
+            if again:
+                batch.ahead = None
+                self._unsent += 1
             self._changed.notify_all()
 
 
