@@ -6,7 +6,7 @@ from typing import Any
 
 from client_lib.errors import InsituError, Unauthenticated
 from client_lib.retry import INTERACTIVE, RetryPolicy
-from client_lib.steps import Cell, Pause, Steps, once, send
+from client_lib.steps import Cell, Pause, Steps, T, once, send
 from client_lib.transport import Method, Request, Response
 
 OpenSession = Callable[[], Steps[str]]
@@ -27,9 +27,9 @@ class Calls:
         """A cell for what users of this connection are to make once."""
         return Cell(self._make_lock())
 
-    def open(self) -> Steps[str]:
-        """The session; opened where there is none. Raises what the handshake raises."""
-        return self.session.value or (yield from once(self.session, self._open_session))
+    def connect(self) -> Steps[str]:
+        """Open the session where there is none, as persistently as a call. Raises what the handshake raises."""
+        return self._persist(_itself, repeatable=True, policy=INTERACTIVE)
 
     def call(
         self,
@@ -42,13 +42,18 @@ class Calls:
         """Call with the session. A lost session (it expired, or the daemon restarted) is renewed; a repeatable call is
         repeated while the daemon is unavailable, as long as `policy` allows. Raises InsituError.
         """
+        return self._persist(
+            lambda session: send(method, request, session, timeout_s), repeatable=method.repeatable, policy=policy
+        )
+
+    def _persist(self, act: Callable[[str], Steps[T]], *, repeatable: bool, policy: RetryPolicy) -> Steps[T]:
         renewals = _RENEWALS
         delays = policy.delays(self._rng)
         while True:
             session = ""
             try:
-                session = yield from self.open()
-                return (yield from send(method, request, session, timeout_s))
+                session = self.session.value or (yield from once(self.session, self._open_session))
+                return (yield from act(session))
             except Unauthenticated as error:
                 # A nonce from before a restart says nothing against the app.
                 if not renewals or not (session or error.reason == "BAD_NONCE"):
@@ -56,8 +61,13 @@ class Calls:
                 renewals -= 1
                 self.session.discard(session)
             except InsituError as error:
-                # Without a session the call itself was never sent.
-                delay = next(delays, None) if method.repeatable or not session else None
+                # Without a session nothing but a handshake was tried, which can always be made again.
+                delay = next(delays, None) if repeatable or not session else None
                 if delay is None or not policy.retries(error):
                     raise
                 yield Pause(max(delay, error.retry_after_s or 0.0))
+
+
+def _itself(session: str) -> Steps[str]:
+    yield from ()
+    return session

@@ -43,7 +43,7 @@ class Connection:
 
     def open(self) -> str:
         """The session; opened where there is none. Raises what the handshake raises."""
-        return self.run(self.calls.open())
+        return self.run(self.calls.connect())
 
     def call(
         self,

@@ -50,7 +50,7 @@ class Connecting:
     async def _connect(self) -> "Learning":
         connection = self._make()
         try:
-            await connection.run(connection.calls.open())
+            await connection.run(connection.calls.connect())
         except BaseException:
             await connection.transport.close()
             raise

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import Literal
 
 from google.protobuf.message import DecodeError
 
@@ -99,8 +100,8 @@ def mutable_session(uri: str, field: str) -> str:
     return named[1]
 
 
-def plan_of(app: App, digest: str, instructions: str) -> Plan:
-    """A plan that was handed over. `instructions`: "inference" or "training". Its rules are not linted here."""
+def plan_of(app: App, digest: str, instructions: Literal["inference", "training"]) -> Plan:
+    """A plan that was handed over, of that kind. Its rules are not linted here."""
     if digest not in app.artifacts:
         raise FailedPrecondition(
             f"sha256 {digest[:12]}… is not on this device: hand the file over first", reason="ARTIFACT_MISSING"
@@ -111,12 +112,17 @@ def plan_of(app: App, digest: str, instructions: str) -> Plan:
         plan = Plan()
     if not plan.name or not plan.WhichOneof("instructions"):
         raise InvalidArgument("plan: is no insitu.v1.Plan; write it by plan_toolkit", reason="PLAN_REJECTED")
-    if not plan.HasField(instructions):
-        training = instructions == "training"
-        article, role, suffix = ("a", "trainer", "train") if training else ("an", "predictor", "infer")
+    if instructions == "inference" and not plan.HasField("inference"):
         raise InvalidArgument(
-            f"{plan.name} is no {instructions} plan; give a {role} the plan that ends in .{suffix}.plan",
-            reason=f"NOT_{article.upper()}_{instructions.upper()}_PLAN",
+            f"model.plan: {plan.name} is no inference plan; give a predictor the plan that ends in .infer.plan",
+            reason="NOT_AN_INFERENCE_PLAN",
+            field="model.plan",
+        )
+    if instructions == "training" and not plan.HasField("training"):
+        raise InvalidArgument(
+            f"options.plan: {plan.name} is no training plan; give a trainer the plan that ends in .train.plan",
+            reason="NOT_A_TRAINING_PLAN",
+            field="options.plan",
         )
     return plan
 

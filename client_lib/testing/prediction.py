@@ -42,7 +42,8 @@ class Prediction:
     def predict(self, request: pb.PredictRequest, app: App) -> pb.PredictResponse:
         if not request.examples:
             raise InvalidArgument("examples: is empty; send at least one example", field="examples")
-        plan, function, served_by = self._model(request.model, app)
+        plan, digest, served_by = self._model(request.model, app)
+        function = self._function(plan, digest)
         rows = [self._row(plan, function, example, app, served_by) for example in request.examples]
         wanted = plan.inference.outputs or list(rows[0])
         return pb.PredictResponse(
@@ -52,7 +53,7 @@ class Prediction:
     def predict_rank(self, request: pb.PredictRankRequest, app: App) -> pb.PredictRankResponse:
         if not request.candidates:
             raise InvalidArgument("candidates: is empty; send at least one candidate", field="candidates")
-        plan, function, served_by = self._model(request.model, app)
+        plan, digest, served_by = self._model(request.model, app)
         output = plan.inference.score_output
         if not output:
             raise InvalidArgument(
@@ -60,7 +61,7 @@ class Prediction:
                 " author it with a score output",
                 field="model.plan",
             )
-        scores = []
+        function, scores = self._function(plan, digest), []
         for candidate in request.candidates:
             merged = wire.Example()
             merged.CopyFrom(request.shared)
@@ -71,16 +72,19 @@ class Prediction:
         ranking = [pb.RankedCandidate(index=index, score=scores[index]) for index in order]
         return pb.PredictRankResponse(ranking=ranking, served_by=served_by)
 
-    def _model(self, model: pb.ModelReference, app: App) -> tuple[Plan, Predict, pb.ServedBy]:
+    def _model(self, model: pb.ModelReference, app: App) -> tuple[Plan, str, pb.ServedBy]:
         digest = named_digest(model.plan, "model.plan")
         plan = plan_of(app, digest, "inference")
         version = self._version(model, app)
+        served_by = pb.ServedBy(plan_name=plan.name, plan_version=plan.version, parameters_version=version)
+        return plan, digest, served_by
+
+    def _function(self, plan: Plan, digest: str) -> Predict:
         if digest not in self._functions:
             raise UnscriptedPlan(
-                f"the test has not said what {model.plan} predicts; call device.predicts(PLAN, FUNCTION)"
+                f"the test has not said what {plan.name} predicts; call device.predicts(PLAN, FUNCTION)"
             )
-        served_by = pb.ServedBy(plan_name=plan.name, plan_version=plan.version, parameters_version=version)
-        return plan, self._functions[digest], served_by
+        return self._functions[digest]
 
     def _version(self, model: pb.ModelReference, app: App) -> int:
         if not model.parameters:
