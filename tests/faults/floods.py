@@ -1,23 +1,31 @@
 """K8: silent connections and a flooding app, beside one that does nothing unusual."""
 
+import itertools
+import json
 import random
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from client_lib import CollectionOptions, InsituError, Learning, PredictorOptions
 from tests.daemon.harness import Daemon, running
 from tests.faults.evidence import ended_in_order
+from tests.faults.figures import note
 
-SILENT = 100
+SILENT = 200
 FLOODERS = 6
 FIRST_WORDS = (b"", b"PRI * HT", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)))
 EXPECTED = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
 """What a flooding app may be told."""
+BAD_REQUESTS = {"UNAUTHENTICATED", "INVALID_ARGUMENT"}
+"""What it is told of sessions and registrations that it made up."""
 
 
 def serve_beside_a_flood(count: int, seed: int, plan: Path) -> list[str]:
@@ -26,6 +34,70 @@ def serve_beside_a_flood(count: int, seed: int, plan: Path) -> list[str]:
         with silence(daemon, seed), flood(daemon, plan) as failures:
             failures.extend(_normal_calls(daemon, count, plan))
         return failures + ended_in_order(daemon)
+
+
+def serve_as_before(count: int, seed: int, plan: Path, transport: str) -> list[str]:
+    """A normal app, in a process of its own, for so many seconds alone, and then beside a flood in another process.
+
+    Returns what it or the flooding app was told that it should not be, and notes how much slower it was served."""
+    with tempfile.TemporaryDirectory(prefix="k8-") as home, running(Path(home)) as daemon:
+        keys = daemon.new_app("com.example.flooding")
+        alone = _normal_app(daemon, plan, transport, count)
+        with silence(daemon, seed), _flooding_app(daemon, keys, plan, transport) as told:
+            beside = _normal_app(daemon, plan, transport, count)
+        note(f"{transport}: p99 beside a flood, as multiple of p99 alone", beside.p99_s / alone.p99_s)
+        note(f"{transport}: p99 alone in ms", alone.p99_s * 1000)
+        note(f"{transport}: p99 beside a flood in ms", beside.p99_s * 1000)
+        failures = [*alone.failures, *beside.failures, *_unexpected(told)]
+        if beside.calls * 10 < alone.calls:
+            failures.append(f"beside a flood {beside.calls} calls were served, alone {alone.calls}")
+        return failures + ended_in_order(daemon)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a normal app saw."""
+
+    failures: list[str]
+    calls: int
+    p99_s: float
+
+
+def _normal_app(daemon: Daemon, plan: Path, transport: str, seconds: int) -> Served:
+    keys = daemon.app("com.example.normal")
+    command = [sys.executable, "-m", "tests.faults.normal_app", daemon.socket, keys, plan, transport, seconds]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode:
+        return Served([f"the normal app ended: {done.stderr[-1000:]}"], 1, 1.0)
+    seen = json.loads(done.stdout)
+    latencies_s = sorted(itertools.chain.from_iterable(seen["latencies_s"].values()))
+    return Served(seen["failures"], len(latencies_s), latencies_s[len(latencies_s) * 99 // 100])
+
+
+@contextmanager
+def _flooding_app(daemon: Daemon, keys: Path, plan: Path, transport: str) -> Iterator[dict[str, int]]:
+    """Yields what the app was told, which is known in the end."""
+    command = [sys.executable, "-m", "tests.faults.flooding_app", daemon.socket, keys, plan, transport]
+    process = subprocess.Popen(
+        [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    told: dict[str, int] = {}
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "flooding\n"
+        yield told
+        told.update(json.loads(process.communicate("", timeout=60)[0]))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _unexpected(told: dict[str, int]) -> Iterator[str]:
+    for answer, times in told.items():
+        if answer != "OK" and answer.split()[0] not in EXPECTED | BAD_REQUESTS:
+            yield f"the flooding app was answered {answer} {times} times"
+    if not told.get("RESOURCE_EXHAUSTED TOO_MANY_CALLS"):
+        yield f"the flooding app was never told to stop, but {told}"
 
 
 def _normal_calls(daemon: Daemon, count: int, plan: Path) -> list[str]:

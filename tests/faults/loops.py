@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.faults.canaries import betray_nothing
 from tests.faults.damaged_stores import cut_logs, flip_bits
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
-from tests.faults.floods import serve_beside_a_flood
+from tests.faults.floods import serve_as_before, serve_beside_a_flood
 from tests.faults.killed_primary import kill_while_apps_write
 from tests.faults.shutdowns import stop_under_load
 from tests.faults.tenants import disagree
@@ -87,10 +88,26 @@ LOOPS = (
     ),
     FaultLoop(
         "K8",
-        "calls of each kind beside 100 silent connections and a flooding app",
+        "calls of each kind beside 200 silent connections and a flooding app",
         25,
         1,
         lambda count, seed, plans: serve_beside_a_flood(count, seed, plans / "softmax.plan"),
+    ),
+    FaultLoop(
+        "K8-lane",
+        "seconds of an app beside 200 silent connections and a flooding app, on the framed lane",
+        3,
+        1,
+        lambda count, seed, plans: serve_as_before(count, seed, plans / "softmax.plan", "lane"),
+        limits={"lane: p99 beside a flood, as multiple of p99 alone": 3.0},
+    ),
+    FaultLoop(
+        "K8-grpc",
+        "the same over gRPC",
+        3,
+        1,
+        lambda count, seed, plans: serve_as_before(count, seed, plans / "softmax.plan", "grpc"),
+        limits={"grpc: p99 beside a flood, as multiple of p99 alone": 3.0},
     ),
     FaultLoop(
         "SIGTERM",
