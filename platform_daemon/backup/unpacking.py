@@ -1,15 +1,14 @@
 """Pieces become a folder. Everything is on the medium before the last piece has been taken."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from platform_daemon.backup import contents
 from platform_daemon.backup.contents import Manifest, RecordReader, Totals, out_of_order
 from platform_daemon.store.atomic_file import LocalDisk
-from platform_daemon.store.database import PORTION_RECORDS, Database
-from platform_daemon.store.migrations import database_name
+from platform_daemon.store.database import Database
+from platform_daemon.store.migrations import database_name, fill
 from platform_daemon.wholeness import STORE
 
 
@@ -26,7 +25,6 @@ class Unpacker:
         Database.create(path)
         self._database = Database(path)
         self._records = RecordReader()
-        self._write = self._database.batch()
 
     def take(self, piece: bytes) -> bool:
         """Take the next piece; True once the folder is complete. Raises DataLoss for pieces that make no sense."""
@@ -37,7 +35,8 @@ class Unpacker:
                 self._file.write(memoryview(piece)[1:])
                 self.totals.file_bytes += len(piece) - 1
             case contents.RECORDS:
-                self._put(self._records.feed(piece))
+                with self._database:
+                    self.totals.records += fill(self._database, self._records.feed(piece))
             case contents.END:
                 self._finish(Totals.read(piece))
                 return True
@@ -73,22 +72,12 @@ class Unpacker:
             self._file.close()
             self._file = None
 
-    def _put(self, records: Iterator[tuple[bytes, bytes]]) -> None:
-        with self._database:
-            for key, value in records:
-                self._write.put(key, value)
-                self.totals.records += 1
-                if self.totals.records % PORTION_RECORDS == 0:
-                    self._write.write()
-                    self._write = self._database.batch()
-
     def _finish(self, totals: Totals) -> None:
         self._end_file()
         if totals != self.totals or not self._records.finished:
             raise out_of_order()
         with self._database:
-            self._write.write()
-            self._database.batch(sync=True).write()
+            self._database.sync()
         self._database.close()
         disk = LocalDisk()
         for folder, _, _ in os.walk(self._folder):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from platform_daemon.store.database import Database
+from platform_daemon.store.records import PORTION_BYTES
 
 Step = Callable[[Iterator[tuple[bytes, bytes]]], Iterable[tuple[bytes, bytes]]]
 """From all records of one format, in the order of their keys, to those of the next, in any order."""
@@ -28,6 +29,21 @@ def database_name(store_format: int) -> str:
     return "examples" if store_format == 1 else f"examples-{store_format}"
 
 
+def fill(database: Database, records: Iterable[tuple[bytes, bytes]]) -> int:
+    """Write records into a database, in portions of a megabyte; returns how many. Inside its gate; `sync` it in the
+    end."""
+    write, size_bytes, number = database.batch(), 0, 0
+    for key, value in records:
+        write.put(key, value)
+        size_bytes += len(key) + len(value)
+        number += 1
+        if size_bytes >= PORTION_BYTES:
+            write.write()
+            write, size_bytes = database.batch(), 0
+    write.write()
+    return number
+
+
 def convert(source: Path, target: Path, steps: Sequence[Step]) -> None:
     """Make the database `target` from `source`, which stays as it is. Durable on return."""
     Database.create(target)
@@ -37,9 +53,8 @@ def convert(source: Path, target: Path, steps: Sequence[Step]) -> None:
             records: Iterable[tuple[bytes, bytes]] = old.items(b"", _END)
             for step in steps:
                 records = step(iter(records))
-            for write, (key, value) in new.in_portions(records):
-                write.put(key, value)
-            new.batch(sync=True).write()
+            fill(new, records)
+            new.sync()
     finally:
         new.close()
         old.close()

@@ -25,6 +25,7 @@ from platform_daemon.errors import (
     Unauthenticated,
     Unavailable,
 )
+from platform_daemon.store.scope import Selector
 from platform_daemon.store.store import Batch, Place, Retention, Scan
 from tests.backup.samples import PASSPHRASE, QUICK, backup, backups_of, opened, restored, sealed
 from tests.upgrades.expected import check_artifacts, check_examples, check_owner
@@ -228,6 +229,24 @@ def test_a_damaged_state_is_replaced(file: bytes, state: Path) -> None:
     check_examples(storage)
     check_artifacts(storage)
     storage.close()
+
+
+def test_what_has_expired_since_is_hidden_at_once_and_destroyed(tmp_path: Path) -> None:
+    place, retention = Place(1, 1), Retention(3_600_000)
+    storage = opened(tmp_path / "state")
+    storage.store.add(Batch(place, 0, [b"short-lived"], retention))
+    storage.store.add(Batch(place, 0, [b"long-lived"], Retention(86_400_000)))
+    file = backup(storage)
+    storage.close()
+    restored(file, tmp_path / "new")
+    later = ManualClock()
+    later.advance(2 * 3600)
+    again = opened(tmp_path / "new", later)
+    assert [one.example for one in again.store.scan(Scan(place))] == [b"long-lived"]
+    assert len(again.store.keyring.select(Selector())) == 2
+    again.store.sweep()
+    assert len(again.store.keyring.select(Selector())) == 1
+    again.close()
 
 
 @pytest.mark.faults

@@ -1,10 +1,14 @@
-"""Migrations to a format and a schema that no release has, and a process that dies in the middle of them.
+"""Migrations, some of them to a format and a schema that no release has, and a process that dies in the middle.
 
-Run as `python -m tests.upgrades.migrating store|database PATH EVENTS`: migrate it, and be killed by SIGKILL after so
-many events: a record converted, a step of replacing a file, a statement of SQL begun.
+Run as `python -m tests.upgrades.migrating store|database|release ORIGINAL FOLDER`: migrate copies of the original, each
+in a process that SIGKILL ends one event later than the one before, until one gets to its end. An event is a record
+converted, a step of replacing a file, a statement of SQL begun. The copies stay in the folder, by number of events.
+`release` stands for a state database and this release's own migrations.
 """
 
+import itertools
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -13,6 +17,8 @@ from pathlib import Path
 
 from platform_daemon.state.collections import SCHEMA
 from platform_daemon.state.database import Database
+from platform_daemon.state.migrations import MIGRATIONS, Migration
+from platform_daemon.storage import SCHEMAS
 from platform_daemon.store.atomic_file import LocalDisk
 from platform_daemon.store.folder import StoreFolder
 
@@ -81,6 +87,32 @@ def migrate_database(path: Path, events: Events) -> None:
     events.happen()
 
 
+def migrate_to_this_release(path: Path, events: Events) -> None:
+    def traced(migration: Migration) -> Migration:
+        def step(connection: sqlite3.Connection) -> None:
+            connection.set_trace_callback(events.happen)
+            migration(connection)
+
+        return step
+
+    Database(path, SCHEMAS, tuple(map(traced, MIGRATIONS))).close()
+    events.happen()
+
+
+def migrate_copies(migrate: Callable[[Path, Events], None], original: Path, folder: Path) -> None:
+    """Forks: whoever runs this has no threads and nothing open."""
+    for events in itertools.count(1):
+        copy = folder / str(events)
+        shutil.copytree(original, copy) if original.is_dir() else shutil.copy(original, copy)
+        child = os.fork()
+        if not child:
+            migrate(copy, Events(events))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            sys.exit(os.WEXITSTATUS(status))
+
+
 if __name__ == "__main__":
-    migrate = {"store": migrate_store, "database": migrate_database}[sys.argv[1]]
-    migrate(Path(sys.argv[2]), Events(int(sys.argv[3])))
+    kinds = {"store": migrate_store, "database": migrate_database, "release": migrate_to_this_release}
+    migrate_copies(kinds[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3]))
