@@ -5,6 +5,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,6 +78,8 @@ STORE_THREADS = 4
 THREADS_PER_APP = 2
 STRANGER_THREADS = 2
 SHUTDOWN_GRACE_S = 5.0
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread that stores or seals may keep the interpreter from the event loop, which all apps wait for."""
 
 
 class Primary:
@@ -309,6 +312,7 @@ def run(configuration: Configuration, missing_protections: Sequence[str], file: 
     """Serve until SIGTERM or SIGINT. Returns the exit status. `file` holds the configuration, if not the usual one."""
     begin_log(LogLevel(configuration.daemon.log_level), LogFormat(configuration.daemon.log_format))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     # A gRPC connection takes three descriptors, the default limit is 1,024.
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
