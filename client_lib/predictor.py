@@ -1,19 +1,21 @@
 """Predictions by a plan and parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from client_lib.artifacts import ArtifactUploader, PlanReference
 from client_lib.calls import Calls
+from client_lib.columns import to_column
 from client_lib.connection import Connection
-from client_lib.encoding import Features, encode
+from client_lib.encoding import Features, Value, encode
 from client_lib.options import PredictorOptions
+from client_lib.serializing import serialize
 from client_lib.steps import Cell, Steps, T, once
 from client_lib.tensors import Prediction, Ranked, ServedBy, Tensor
 from client_lib.transport import Method
 from insitu.v1 import prediction_pb2 as wire
 
 LOAD = Method("Prediction", "Load", wire.LoadRequest, wire.LoadResponse)
-PREDICT = Method("Prediction", "Predict", wire.PredictRequest, wire.PredictResponse)
+PREDICT = Method("Prediction", "Predict", wire.SerializedPredictRequest, wire.PredictResponse)
 PREDICT_RANK = Method("Prediction", "PredictRank", wire.PredictRankRequest, wire.PredictRankResponse)
 
 _LOAD_TIMEOUT_S = 120.0
@@ -36,10 +38,16 @@ class PredictorSteps:
         return self._with_plan(call)
 
     def predict_many(self, examples: Sequence[Features]) -> Steps[Prediction]:
-        encoded = [encode(example) for example in examples]
+        return self._predict(wire.SerializedPredictRequest(examples=map(serialize, examples)))
 
+    def predict_columns(self, columns: Mapping[str, Value]) -> Steps[Prediction]:
+        tensors = [to_column(name, column) for name, column in columns.items()]
+        return self._predict(wire.SerializedPredictRequest(columns=tensors))
+
+    def _predict(self, request: wire.SerializedPredictRequest) -> Steps[Prediction]:
         def call(model: wire.ModelReference) -> Steps[Prediction]:
-            answer = yield from self._calls.call(PREDICT, wire.PredictRequest(model=model, examples=encoded))
+            request.model.CopyFrom(model)
+            answer = yield from self._calls.call(PREDICT, request)
             return Prediction(
                 {output.name: Tensor.from_wire(output) for output in answer.outputs},
                 ServedBy.from_wire(answer.served_by),
@@ -93,6 +101,11 @@ class PredictorClient:
     def predict_many(self, examples: Sequence[Features]) -> Prediction:
         """Predict for many examples in one call; row i of each output answers example i."""
         return self._connection.run(self._steps.predict_many(examples))
+
+    def predict_columns(self, columns: Mapping[str, Value]) -> Prediction:
+        """Predict for the rows of a table in one call, much faster than as many examples: an array for each feature
+        (or nested lists of numbers), whose first extent is the number of rows. Row i of each output answers row i."""
+        return self._connection.run(self._steps.predict_columns(columns))
 
     def predict_rank(self, context: Features, candidates: Sequence[Features]) -> list[Ranked]:
         """Order candidates by the plan's score, best first. `context` holds the features common to all of them; a

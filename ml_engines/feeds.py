@@ -4,6 +4,7 @@ A feed named "context:TYPE.FEATURE" reads only the context that the platform inj
 example: an app cannot forge context by naming a feature so, and context never stands in for an app's feature.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,18 +12,21 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from insitu.v1 import example_pb2, plan_pb2
+from ml_engines import uniform
 from ml_engines.columns import Array, Column, FeatureError, column
 from ml_engines.errors import BadInput, FeatureMissing
 from ml_engines.tensors import column_of, dtype_of
 
 CONTEXT_PREFIX = "context:"
+_WORTH_COMPARING = 8
+"""So many examples, and more, may be decoded all at once."""
 
 _Feature = example_pb2.Feature
 _parse_example = example_pb2.Example.FromString
 
 
 class _CompiledFeed:
-    __slots__ = ("column", "default", "dtype", "feature", "input", "of_context", "shape")
+    __slots__ = ("column", "count", "default", "dtype", "feature", "input", "of_context", "shape")
 
     def __init__(self, feed: plan_pb2.Feed) -> None:
         self.feature = feed.feature
@@ -30,11 +34,16 @@ class _CompiledFeed:
         self.of_context = feed.feature.startswith(CONTEXT_PREFIX)
         self.dtype = dtype_of(feed.dtype, f"feed of {feed.input!r}")
         self.shape = tuple(feed.shape)
+        self.count = math.prod(self.shape)
         self.column: Column = column(feed)
         self.default: _Feature | None = None
         if feed.HasField("default") and feed.default.WhichOneof("kind"):
             self.default = feed.default
             self.build([feed.default], "default of feature")
+
+    def takes(self, dtype: np.dtype[np.generic]) -> bool:
+        """Whether numbers of this type, as `uniform` hands them out, become the input by mere conversion."""
+        return self.dtype.kind == "f" or (self.dtype.kind == "i" and dtype.kind == "u")
 
     def build(self, features: list[_Feature], what: str = "feature") -> Array:
         try:
@@ -150,6 +159,10 @@ class Feeds:
 
     def _decode_own(self, examples: Sequence[bytes], common: example_pb2.Features | None) -> dict[str, Array]:
         own = self._own
+        if len(examples) >= _WORTH_COMPARING:
+            alike = self._decode_alike(examples)
+            if alike is not None:
+                return alike
         fallbacks = [_fallback(feed, common) for feed in own]
         picked: list[list[_Feature]] = [[] for _ in own]
         for row, data in enumerate(examples):
@@ -161,6 +174,20 @@ class Feeds:
                     feature = feed.pick(None, fallback, row)
                 into.append(feature)
         return {feed.input: feed.build(rows) for feed, rows in zip(own, picked, strict=True)}
+
+    def _decode_alike(self, examples: Sequence[bytes]) -> dict[str, Array] | None:
+        """All at once, where the examples are alike and have what each feed wants."""
+        try:
+            features = uniform.decode(examples)
+        except uniform.NotUniform:
+            return None
+        arrays: dict[str, Array] = {}
+        for feed in self._own:
+            numbers = features.get(feed.feature)
+            if numbers is None or numbers.shape[1] != feed.count or not feed.takes(numbers.dtype):
+                return None
+            arrays[feed.input] = numbers.astype(feed.dtype, copy=False).reshape(len(examples), *feed.shape)
+        return arrays
 
 
 def _fallback(feed: _CompiledFeed, common: example_pb2.Features | None) -> _Feature | None:

@@ -1,10 +1,10 @@
 """Predictions by a plan and parameters, awaited."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from client_lib.aio.connection import Connection
 from client_lib.artifacts import ArtifactUploader
-from client_lib.encoding import Features
+from client_lib.encoding import Features, Value
 from client_lib.options import PredictorOptions
 from client_lib.predictor import PredictorSteps
 from client_lib.tensors import Prediction, Ranked, ServedBy
@@ -30,6 +30,11 @@ class PredictorClient:
     async def predict_many(self, examples: Sequence[Features]) -> Prediction:
         """Predict for many examples in one call; row i of each output answers example i."""
         return await self._connection.run(self._steps.predict_many(examples))
+
+    async def predict_columns(self, columns: Mapping[str, Value]) -> Prediction:
+        """Predict for the rows of a table in one call, much faster than as many examples: an array for each feature
+        (or nested lists of numbers), whose first extent is the number of rows. Row i of each output answers row i."""
+        return await self._connection.run(self._steps.predict_columns(columns))
 
     async def predict_rank(self, context: Features, candidates: Sequence[Features]) -> list[Ranked]:
         """Order candidates by the plan's score, best first. `context` holds the features common to all of them; a

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from client_lib.encoding import decode, encode_feature
+from client_lib.encoding import decode, encode, encode_feature
 from client_lib.errors import FailedPrecondition, InvalidArgument
+from client_lib.tensors import Tensor
 from client_lib.testing.artifacts import mutable_session, named_digest, plan_of
 from client_lib.testing.context import PREFIX, injected
 from client_lib.testing.state import App, State
@@ -30,6 +31,17 @@ class UnscriptedPlan(LookupError):
     """The app predicts by a plan of which the test has not told what it predicts."""
 
 
+def _examples(request: pb.SerializedPredictRequest) -> list[wire.Example]:
+    """One for each row."""
+    if not request.columns:
+        return [wire.Example.FromString(example) for example in request.examples]
+    columns = {tensor.name: Tensor.from_wire(tensor).tolist() for tensor in request.columns}
+    rows = {len(column) for column in columns.values()}
+    if len(rows) != 1:
+        raise InvalidArgument("columns: they differ in the number of rows; send as many of each", field="columns")
+    return [encode({name: column[row] for name, column in columns.items()}) for row in range(rows.pop())]
+
+
 class Prediction:
     def __init__(self, state: State, functions: Mapping[str, Predict]) -> None:
         """`functions` by the plans' digests."""
@@ -39,12 +51,12 @@ class Prediction:
     def load(self, request: pb.LoadRequest, app: App) -> pb.LoadResponse:
         return pb.LoadResponse(served_by=self._model(request.model, app)[2])
 
-    def predict(self, request: pb.PredictRequest, app: App) -> pb.PredictResponse:
-        if not request.examples:
+    def predict(self, request: pb.SerializedPredictRequest, app: App) -> pb.PredictResponse:
+        if not request.examples and not request.columns:
             raise InvalidArgument("examples: is empty; send at least one example", field="examples")
         plan, digest, served_by = self._model(request.model, app)
         function = self._function(plan, digest)
-        rows = [self._row(plan, function, example, app, served_by) for example in request.examples]
+        rows = [self._row(plan, function, example, app, served_by) for example in _examples(request)]
         wanted = plan.inference.outputs or list(rows[0])
         return pb.PredictResponse(
             outputs=[_tensor(name, [row[name] for row in rows]) for name in wanted], served_by=served_by

@@ -6,7 +6,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from insitu.v1 import example_pb2, plan_pb2, worker_pb2
+from insitu.v1 import example_pb2, plan_pb2, prediction_pb2, worker_pb2
 from ml_engines.errors import BadInput, GraphRejected
 from ml_engines.feeds import Feeds
 from ml_engines.parameters import load_parameters, tensor_types
@@ -66,7 +66,7 @@ class ServingModel:
     def _inputs(self, command: worker_pb2.RunModel) -> tuple[dict[str, Array], int]:
         """What the graph takes, and for how many rows."""
         try:
-            given = worker_pb2.PredictionRows.FromString(command.rows)
+            given = prediction_pb2.SerializedPredictRequest.FromString(command.rows)
         except DecodeError as error:
             raise BadInput(f"the rows are malformed: {error}") from error
         context = command.context if command.HasField("context") else None

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Protocol
 
 from insitu.v1.example_pb2 import Features
-from insitu.v1.prediction_pb2 import ModelReference, ServedBy
-from insitu.v1.worker_pb2 import PredictionRows, WorkerCommand, WorkerReply
+from insitu.v1.prediction_pb2 import ModelReference, SerializedPredictRequest, ServedBy
+from insitu.v1.worker_pb2 import WorkerCommand, WorkerReply
 from platform_daemon.artifacts import named_artifact, named_digest
 from platform_daemon.errors import FailedPrecondition, InvalidArgument
 from platform_daemon.prediction.plans import InferencePlan
@@ -57,7 +57,8 @@ class PredictionService:
         return _served_by(plan, source)
 
     async def predict(self, enclave: Enclave, reference: ModelReference, rows: bytes) -> tuple[WorkerReply, ServedBy]:
-        """One row of each output for each of `rows`, serialized PredictionRows. Raises DaemonError."""
+        """One row of each output for each row. `rows` is a serialized PredictRequest without its model. Raises
+        DaemonError."""
         plan, source = self._resolve(enclave, reference)
         command = WorkerCommand()
         command.run.rows = rows
@@ -75,7 +76,7 @@ class PredictionService:
                 field="model.plan",
             )
         command = WorkerCommand()
-        command.run.rows = PredictionRows(examples=candidates).SerializeToString()
+        command.run.rows = SerializedPredictRequest(examples=candidates).SerializeToString()
         command.run.shared = shared
         command.run.score_output = plan.score_output
         return await self._run(enclave, reference, plan, source, command)

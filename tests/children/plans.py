@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from insitu.v1 import example_pb2, plan_pb2, trainer_pb2
-from insitu.v1.worker_pb2 import PredictionRows
+from insitu.v1.prediction_pb2 import SerializedPredictRequest
 from ml_engines.parameters import dump_parameters, tensor_types
 from tests.engines import numpy_engine
 from tests.engines.graphs import BATCH, CLASSES, FEATURES, PARAMETERS, litert_flatbuffer, saved_model_zip
@@ -81,4 +81,4 @@ def chunk(count: int, *, held_out_every: int = 5) -> trainer_pb2.ExampleChunk:
 
 def rows(examples: Sequence[bytes]) -> bytes:
     """As a prediction carries serialized examples."""
-    return PredictionRows(examples=examples).SerializeToString()
+    return SerializedPredictRequest(examples=examples).SerializeToString()

@@ -60,6 +60,16 @@ def test_predict_many_has_a_row_for_each_example(learning: Learning) -> None:
     assert (array.dtype, array.shape) == (np.dtype("float32"), (3, 2))
 
 
+def test_columns_predict_what_their_rows_predict(learning: Learning) -> None:
+    predictor = learning.get_predictor_client(PredictorOptions(plan=PLAN))
+    table = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], "<f4")
+    many = predictor.predict_many([{"x": row} for row in table])
+    for columns in ({"x": table}, {"x": table.tolist()}, {"x": table.astype("<f8")}):
+        assert predictor.predict_columns(columns) == many
+    with pytest.raises(InvalidArgument):
+        predictor.predict_columns({"x": table, "y": [1.0]})
+
+
 def test_predict_rank_returns_the_candidates_best_first(learning: Learning) -> None:
     predictor = learning.get_predictor_client(PredictorOptions(plan=PLAN))
     candidates = [{"x": [1.0], "id": "a"}, {"x": [3.0], "id": "b"}, {"x": [2.0], "id": "c"}]

@@ -37,6 +37,16 @@ def test_many_rows_are_as_one_by_one(learning: Learning, charging_plans: Path) -
     assert list(many.values) == pytest.approx(single, abs=1e-6)
 
 
+def test_columns_are_as_their_rows(learning: Learning, charging_plans: Path) -> None:
+    predictor = learning.get_predictor_client(PredictorOptions(plan=_infer(charging_plans)))
+    table = [[i / 7, -i / 5] for i in range(20)]
+    rows = predictor.predict_many([{"x": row} for row in table])
+    assert predictor.predict_columns({"x": table}) == rows
+    assert predictor.predict_columns({"x": table, "context:power.charging": [1.0] * 20}) == rows
+    with pytest.raises(InvalidArgument, match="wants \\[2\\]"):
+        predictor.predict_columns({"x": [[1.0, 2.0, 3.0]]})
+
+
 def test_context_enters_only_where_granted(daemon: Daemon, charging_plans: Path) -> None:
     daemon.set_context("power", charging=1, on_battery=0)
     options = PredictorOptions(plan=_infer(charging_plans))

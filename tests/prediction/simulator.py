@@ -4,13 +4,13 @@ import asyncio
 import itertools
 from collections.abc import Callable
 
+from insitu.v1.prediction_pb2 import SerializedPredictRequest
 from insitu.v1.worker_pb2 import (
     ChildError,
     ModelLoaded,
     ModelOutputs,
     ModelScores,
     ModelUnloaded,
-    PredictionRows,
     WorkerCommand,
     WorkerReply,
 )
@@ -69,7 +69,7 @@ class SimulatedWorker:
         if command.run.score_output:
             return WorkerReply(
                 id=command.id,
-                scores=ModelScores(scores=range(len(PredictionRows.FromString(command.run.rows).examples))),
+                scores=ModelScores(scores=range(len(SerializedPredictRequest.FromString(command.run.rows).examples))),
             )
         return WorkerReply(id=command.id, outputs=ModelOutputs())
 

@@ -42,6 +42,16 @@ class PredictRequest(_message.Message):
     columns: _containers.RepeatedCompositeFieldContainer[_example_pb2.Tensor]
     def __init__(self, model: _Optional[_Union[ModelReference, _Mapping]] = ..., examples: _Optional[_Iterable[_Union[_example_pb2.Example, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[_example_pb2.Tensor, _Mapping]]] = ...) -> None: ...
 
+class SerializedPredictRequest(_message.Message):
+    __slots__ = ("model", "examples", "columns")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    model: ModelReference
+    examples: _containers.RepeatedScalarFieldContainer[bytes]
+    columns: _containers.RepeatedCompositeFieldContainer[_example_pb2.Tensor]
+    def __init__(self, model: _Optional[_Union[ModelReference, _Mapping]] = ..., examples: _Optional[_Iterable[bytes]] = ..., columns: _Optional[_Iterable[_Union[_example_pb2.Tensor, _Mapping]]] = ...) -> None: ...
+
 class PredictResponse(_message.Message):
     __slots__ = ("outputs", "served_by")
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]

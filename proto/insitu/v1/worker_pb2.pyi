@@ -58,14 +58,6 @@ class PredictionHead(_message.Message):
     model: _prediction_pb2.ModelReference
     def __init__(self, model: _Optional[_Union[_prediction_pb2.ModelReference, _Mapping]] = ...) -> None: ...
 
-class PredictionRows(_message.Message):
-    __slots__ = ("examples", "columns")
-    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
-    COLUMNS_FIELD_NUMBER: _ClassVar[int]
-    examples: _containers.RepeatedScalarFieldContainer[bytes]
-    columns: _containers.RepeatedCompositeFieldContainer[_example_pb2.Tensor]
-    def __init__(self, examples: _Optional[_Iterable[bytes]] = ..., columns: _Optional[_Iterable[_Union[_example_pb2.Tensor, _Mapping]]] = ...) -> None: ...
-
 class UnloadModel(_message.Message):
     __slots__ = ("model_key",)
     MODEL_KEY_FIELD_NUMBER: _ClassVar[int]
