@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.canaries import betray_nothing
+from tests.faults.backed_up import back_up_while_apps_write
 from tests.faults.damaged_stores import cut_logs, flip_bits
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
 from tests.faults.floods import serve_as_before, serve_beside_a_flood
@@ -115,5 +116,12 @@ LOOPS = (
         5,
         1,
         lambda count, seed, plans: stop_under_load(count, seed, plans / "train.plan"),
+    ),
+    FaultLoop(
+        "BACKUP",
+        "back up while four apps write, at times kill the daemon meanwhile, and restore",
+        4,
+        1,
+        lambda count, seed, plans: back_up_while_apps_write(count, seed),
     ),
 )
