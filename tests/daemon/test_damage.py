@@ -4,10 +4,12 @@ from pathlib import Path
 
 import plyvel
 import pytest
+from click.testing import CliRunner
 
 from client_lib import CollectionOptions
 from context import SystemClock
 from insitu.v1.control_pb2 import DamagedRecords
+from insitu_cli.root import cli
 from platform_daemon.errors import DataLoss
 from platform_daemon.store import layout
 from platform_daemon.store.leveldb import LevelDBStore
@@ -42,5 +44,8 @@ def test_damaged_records_are_counted_until_cleared(tmp_path: Path) -> None:
             (app,) = control.data(PACKAGE).apps
             assert list(app.damaged) == [DamagedRecords(collection="words", records=1)]
             assert app.collections[0].examples == 2
+            shown = CliRunner().invoke(cli, ["data", "show", PACKAGE], env={"INSITU_HOME": str(tmp_path)})
+            assert f"{PACKAGE}: 1 record of words failed authentication" in shown.stdout
+            assert f"insitu data clear {PACKAGE} --collection words deletes all of it" in shown.stdout
             assert control.clear_data(PACKAGE, "words") == 2
             assert not control.data(PACKAGE).apps[0].damaged
