@@ -3,7 +3,6 @@
 import ctypes
 import functools
 import time
-import uuid
 from pathlib import Path
 from typing import Protocol
 
@@ -109,6 +108,8 @@ def _boot_id() -> str:
         return _BOOT_ID.read_text().strip()
     except OSError:
         # No two lives of the process count as one boot then, which is the careful answer.
+        import uuid  # brings in more than all else that a clock needs
+
         return str(uuid.uuid4())
 
 

@@ -32,7 +32,6 @@ A variable is INSITU_SECTION_KEY, e.g. INSITU_TRAINING_GRACE_S=2; lists and tabl
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -145,13 +144,19 @@ def load(
 
 def _read(path: Path, *, required: bool) -> dict[str, dict[str, Any]]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return _parsed(path.read_text("utf-8"))
     except FileNotFoundError:
         if required:
             raise BadConfiguration(f"{path} does not exist; write it, or leave --config away") from None
         return {}
     except (ValueError, RecursionError) as error:  # TOMLDecodeError and others: numbers too long, tables too deep
         raise BadConfiguration(f"{path} is no TOML: {error}") from error
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    import tomllib  # most devices have neither a file nor variables
+
+    return tomllib.loads(text)
 
 
 def _overlay(sections: dict[str, dict[str, Any]], variables: Mapping[str, str]) -> None:
@@ -166,7 +171,7 @@ def _overlay(sections: dict[str, dict[str, Any]], variables: Mapping[str, str]) 
 
 def _value(raw: str) -> Any:
     try:
-        return tomllib.loads(f"value = {raw}")["value"]
+        return _parsed(f"value = {raw}")["value"]
     except (ValueError, RecursionError):
         return raw
 

@@ -18,7 +18,6 @@ not name stay as they are; an empty table makes a type unknown.
 import itertools
 import math
 import threading
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -65,6 +64,8 @@ class Script:
 
 def parse_script(text: str, registry: ContextRegistry) -> Script:
     """Raises BadScript, naming the state and what is wrong with it."""
+    import tomllib  # few devices have a script
+
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: numbers too long, tables too deep

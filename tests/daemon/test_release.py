@@ -14,7 +14,8 @@ def test_the_release_is_that_of_the_distribution() -> None:
 
 
 def test_a_start_waits_for_nothing_that_only_later_calls_need() -> None:
-    later = ["apscheduler", "client_lib.learning", "cryptography.x509", "email", "importlib.metadata", "packaging"]
+    libraries = ["apscheduler", "cryptography.x509", "email", "importlib.metadata", "packaging", "tomllib"]
+    later = ["client_lib.learning", *libraries]
     code = f"import platform_daemon.app, sys; print([name for name in {later} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
