@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.faults.canaries import betray_nothing
 from tests.faults.backed_up import back_up_while_apps_write
 from tests.faults.damaged_stores import cut_logs, flip_bits
+from tests.faults.bad_credentials import present_bad_credentials
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
 from tests.faults.floods import serve_as_before, serve_beside_a_flood
 from tests.faults.killed_primary import kill_while_apps_write
@@ -109,6 +110,20 @@ LOOPS = (
         1,
         lambda count, seed, plans: serve_as_before(count, seed, plans / "softmax.plan", "grpc"),
         limits={"grpc: p99 beside a flood, as multiple of p99 alone": 3.0},
+    ),
+    FaultLoop(
+        "K12-lane",
+        "credentials replayed, expired, forged, another user's or audience's, on the framed lane",
+        300,
+        1,
+        lambda count, seed, plans: present_bad_credentials(count, seed, "lane"),
+    ),
+    FaultLoop(
+        "K12-grpc",
+        "the same over gRPC",
+        300,
+        1,
+        lambda count, seed, plans: present_bad_credentials(count, seed, "grpc"),
     ),
     FaultLoop(
         "SIGTERM",

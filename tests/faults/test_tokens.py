@@ -18,6 +18,7 @@ from client_lib.identity import new_credentials, sign_token
 from insitu.v1.access_pb2 import ChallengeRequest, OpenRequest, PackageToken, RegisterRequest, TokenPurpose
 from insitu.v1.collection_pb2 import ListCollectionsRequest
 from tests.daemon.harness import Daemon, running
+from tests.faults.access_device import TRANSPORTS
 
 pytestmark = pytest.mark.faults
 
@@ -27,9 +28,9 @@ PACKAGE, OTHER = "com.example.honest", "com.example.other"
 class Attacker:
     """Has an app's whole credentials, and a transport to call with."""
 
-    def __init__(self, daemon: Daemon, package: str) -> None:
+    def __init__(self, daemon: Daemon, package: str, transport: str = "grpc") -> None:
         self.keys = CredentialsFile(daemon.app(package))
-        self.transport = GrpcTransport(daemon.socket)
+        self.transport = TRANSPORTS[transport](daemon.socket)
         self.session = drive(open_session(self.keys), self.transport)
 
     @property
@@ -83,9 +84,9 @@ def other(daemon: Daemon) -> Attacker:
     return Attacker(daemon, OTHER)
 
 
-@pytest.fixture
-def attacker(daemon: Daemon) -> Iterator[Attacker]:
-    one = Attacker(daemon, PACKAGE)
+@pytest.fixture(params=list(TRANSPORTS))
+def attacker(daemon: Daemon, request: pytest.FixtureRequest) -> Iterator[Attacker]:
+    one = Attacker(daemon, PACKAGE, request.param)
     yield one
     one.transport.close()
 
