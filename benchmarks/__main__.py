@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ def measure(ids: Sequence[str], effort: Effort, console: Console) -> Outcome:
         for id in ids:
             folder = Path(root) / id
             folder.mkdir()
+            started_s = time.monotonic()
             try:
                 outcome.rows += load(id)(Lab(folder, effort, console, plans))
             except Skipped as error:
@@ -80,6 +82,7 @@ def measure(ids: Sequence[str], effort: Effort, console: Console) -> Outcome:
             except Exception:  # noqa: BLE001 - whatever it is, the others are measured
                 console.print(traceback.format_exc(), style="red", markup=False)
                 outcome.failed.append(id)
+            console.print(f"{id} took {time.monotonic() - started_s:.0f} s", style="dim", highlight=False)
     return outcome
 
 

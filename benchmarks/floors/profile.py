@@ -49,7 +49,8 @@ class Profile:
 def measure_profiles(inference: Path, effort: Effort) -> list[Profile]:
     calls, many = effort.count(_CALLS), effort.count(_MANY, 1000)
     digit = samples(1)
-    rows, reading = samples(1000).inputs(), vectors(1000) * (many // 1000)
+    batch, reading = samples(1000), vectors(1000) * (many // 1000)
+    columns, rows = {"pixels": batch.pixels}, batch.inputs()
     with ExitStack() as open_things:
         app = open_things.enter_context(stand(transport="lane"))
         socket, session = app.device.locations.socket, app.session()
@@ -73,6 +74,9 @@ def measure_profiles(inference: Path, effort: Effort) -> list[Profile]:
             _profile(app, "prediction, bytes over gRPC", lambda: rpc_predict(request), calls),
             _profile(app, "add, bytes on the lane", lambda: lane_add(addition()), calls),
             _profile(app, "add, bytes over gRPC", lambda: rpc_add(addition()), calls),
+            _profile(
+                app, "a row of predict_columns", lambda: predictor.predict_columns(columns), max(1, calls // 20), 1000
+            ),
             _profile(app, "a row of predict_many", lambda: predictor.predict_many(rows), max(1, calls // 100), 1000),
             _profile(app, "an example of add_many", lambda: collection.add_many(reading).result(), 5, len(reading)),
         ]

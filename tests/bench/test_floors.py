@@ -19,7 +19,7 @@ def test_every_floor_and_every_profile_has_its_figures() -> None:
     by_unit = re.findall(r"(\S+) +(µs|/s) *$", said.getvalue(), re.MULTILINE)
     profiles = re.findall(r"^ .*\D  +(\S+) +(\S+) +(\S+) +(\S+) *$", said.getvalue(), re.MULTILINE)
     figures = [value for value, _ in by_unit] + [value for row in profiles if row[0] != "taken" for value in row[:3]]
-    assert len(figures) == 14 + 7 * 3
+    assert len(figures) == 14 + 8 * 3
     assert all(float(value.replace(",", "")) > 0 for value in figures)
 
 
