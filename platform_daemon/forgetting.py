@@ -82,7 +82,8 @@ class Forgetting:
             self._store.revoke(enclave.number, context_type, keep)
 
     async def clear(self, enclave: Enclave, collections: list[Collection], account: str = "") -> int:
-        """Examples of these collections (of one account, where named) go. Returns how many."""
+        """Examples of these collections (of one account, where named) go. Returns how many. Interrupted anywhere, it
+        does the same again."""
         count = await asyncio.to_thread(self._clear_stored, enclave, collections, account)
         if count is None:
             return 0
@@ -90,16 +91,21 @@ class Forgetting:
         await self._training.forget(enclave.number, lambda session: self._collection_of(session) in names)
         await asyncio.to_thread(self._parameters.forget_collections, enclave.number, names)
         await self._prediction.forget(enclave.number)
+        if account and len(collections) == len(self._collections.all(enclave.number)):
+            await asyncio.to_thread(self._clear_stored, enclave, collections, account, forget_name=True)
         return count
 
-    def _clear_stored(self, enclave: Enclave, collections: list[Collection], account: str) -> int | None:
-        """None where there is no such account. Its name goes with the last of its examples."""
+    def _clear_stored(
+        self, enclave: Enclave, collections: list[Collection], account: str, *, forget_name: bool = False
+    ) -> int | None:
+        """None where there is no such account. Its name goes last, with what has come in meanwhile: by it a clearing
+        that was interrupted finds what is left to be done."""
         with self._gate(enclave.number):
             number = self._collections.account(enclave.number, account, create=False) if account else None
             if account and number is None:
                 return None
             count = sum(self._store.clear(collection.place, number) for collection in collections)
-            if account and len(collections) == len(self._collections.all(enclave.number)):
+            if forget_name:
                 self._collections.remove_account(enclave.number, account)
             return count
 

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.canaries import betray_nothing
-from tests.faults.backed_up import back_up_while_apps_write
 from tests.faults.damaged_stores import cut_logs, flip_bits
-from tests.faults.bad_credentials import present_bad_credentials
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
 from tests.faults.floods import serve_as_before, serve_beside_a_flood
 from tests.faults.killed_primary import kill_while_apps_write
+from tests.faults.machines import disagreements
 from tests.faults.shutdowns import stop_under_load
 from tests.faults.tenants import disagree
 from tests.fuzz.campaign import fuzz_in_turn
 from tests.fuzz.target import names
+from tests.store.test_clock_jumps import ClockJumps
+from tests.store.test_model import StoreAgainstModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,13 @@ LOOPS = (
         lambda count, seed, plans: flip_bits(count, seed),
     ),
     FaultLoop(
+        "K4",
+        "lives of a store whose clock jumps by days and decades, whose machine starts anew, whose daemon is killed",
+        40,
+        1,
+        lambda count, seed, plans: disagreements(ClockJumps, count, seed),
+    ),
+    FaultLoop(
         "K5",
         "SIGKILL the trainer, unplug the device, at any point of a run",
         10,
@@ -89,6 +97,13 @@ LOOPS = (
         lambda count, seed, plans: disagree(count, seed),
     ),
     FaultLoop(
+        "K7-store",
+        "lives of a store with three apps and a clock that jumps, compared with a model in memory",
+        40,
+        1,
+        lambda count, seed, plans: disagreements(StoreAgainstModel, count, seed),
+    ),
+    FaultLoop(
         "K8",
         "calls of each kind beside 200 silent connections and a flooding app",
         25,
@@ -112,18 +127,11 @@ LOOPS = (
         limits={"grpc: p99 beside a flood, as multiple of p99 alone": 3.0},
     ),
     FaultLoop(
-        "K12-lane",
-        "credentials replayed, expired, forged, another user's or audience's, on the framed lane",
-        300,
+        "K13",
+        "take planted values back from a daemon that has trained with them, and SIGKILL it meanwhile",
+        6,
         1,
-        lambda count, seed, plans: present_bad_credentials(count, seed, "lane"),
-    ),
-    FaultLoop(
-        "K12-grpc",
-        "the same over gRPC",
-        300,
-        1,
-        lambda count, seed, plans: present_bad_credentials(count, seed, "grpc"),
+        lambda count, seed, plans: betray_nothing(count, seed, plans / "train.plan"),
     ),
     FaultLoop(
         "SIGTERM",
@@ -131,12 +139,5 @@ LOOPS = (
         5,
         1,
         lambda count, seed, plans: stop_under_load(count, seed, plans / "train.plan"),
-    ),
-    FaultLoop(
-        "BACKUP",
-        "back up while four apps write, at times kill the daemon meanwhile, and restore",
-        4,
-        1,
-        lambda count, seed, plans: back_up_while_apps_write(count, seed),
     ),
 )

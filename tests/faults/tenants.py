@@ -3,9 +3,11 @@
 import itertools
 import random
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from client_lib import CollectionOptions, InsituError, Learning, NotFound, PermissionDenied
@@ -18,6 +20,19 @@ FEATURES = {"power": frozenset({"charging", "on_battery"}), "activity": frozense
 SCOPES = [*FEATURES, *(f"{name}.{feature}" for name, features in FEATURES.items() for feature in features)]
 COLLECTIONS, ACCOUNTS = ("mail", "notes"), ("", "work", "home")
 APPS = 3
+SHORTEST_TTL, USUAL_TTL = timedelta(seconds=1), timedelta(days=28)
+LIKELIHOODS = {
+    "add": 30,
+    "permit": 20,
+    "configure": 8,
+    "context": 6,
+    "consent": 8,
+    "clear": 5,
+    "expire": 2,
+    "leave": 1,
+    "restart": 2,
+}
+"""What wipes out much or takes long comes seldom."""
 
 Context = Mapping[str, Mapping[str, int]]
 
@@ -99,9 +114,7 @@ class Tenants:
         """Anything, at random. Raises AssertionError where daemon and model disagree."""
         chance = self._chance
         tenant, name, account = chance.choice(self._tenants), chance.choice(COLLECTIONS), chance.choice(ACCOUNTS)
-        # What wipes out much or takes long comes seldom.
-        (kind,) = chance.choices(("add", "permit", "configure", "context", "consent", "clear", "leave", "restart"),
-                                 (30, 20, 8, 6, 8, 5, 1, 2))  # fmt: skip
+        (kind,) = chance.choices([*LIKELIHOODS], [*LIKELIHOODS.values()])
         self.steps.append(f"{kind} {tenant.package} {name} {account}")
         match kind:
             case "add":
@@ -117,6 +130,8 @@ class Tenants:
                 self._consent(tenant, chance.random() < 0.7)
             case "clear":
                 self._clear(tenant, name, account, by_owner=chance.random() < 0.5)
+            case "expire":
+                self._expire(tenant, name)
             case "leave":
                 self._leave_and_come_back(tenant)
             case "restart":
@@ -166,6 +181,14 @@ class Tenants:
             assert call() == tenant.clear(name, account)
         else:
             _fails(NotFound, call)
+
+    def _expire(self, tenant: Tenant, name: str) -> None:
+        """Shorten the lives of all there is, wait until they are over, and lengthen those to come."""
+        if name in tenant.collections:
+            tenant.learning.get_collection_client(CollectionOptions(name, ttl=SHORTEST_TTL))
+            time.sleep(SHORTEST_TTL.total_seconds())
+            tenant.learning.get_collection_client(CollectionOptions(name, ttl=USUAL_TTL))
+            tenant.collections[name].entries.clear()
 
     def _consent(self, tenant: Tenant, given: bool) -> None:
         with self._daemon.control() as control:

@@ -174,6 +174,6 @@ class ClockJumps(RuleBasedStateMachine):
 
 
 ClockJumps.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestClockJumps = ClockJumps.TestCase
