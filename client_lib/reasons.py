@@ -164,6 +164,8 @@ class Reason(enum.StrEnum):
     ARTIFACT_CORRUPT = "ARTIFACT_CORRUPT"
     BAD_PARAMETERS = "BAD_PARAMETERS"
     RECORD_FORGED = "RECORD_FORGED"
+    EXAMPLES_LOST = "EXAMPLES_LOST"
+    """Told once; `detail` is how many stored examples are not there any more."""
     STORE_DAMAGED = "STORE_DAMAGED"
     STATE_DAMAGED = "STATE_DAMAGED"
     BACKUP_CUT = "BACKUP_CUT"

@@ -134,6 +134,7 @@ class Primary:
             tick_interval_s=configuration.training.poll_interval_s,
             poll_context=self._context.poll,
             sweep=self._storage.store.sweep,
+            reckon=self._storage.store.reckon,
             end_idle_workers=self._pool.end_idle,
             executor=self._executor,
         )

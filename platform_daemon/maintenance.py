@@ -1,16 +1,19 @@
-"""What the primary does by the clock: looks at training, polls the context, sweeps what has expired, ends
-idle workers."""
+"""What the primary does by the clock: looks at training, polls the context, sweeps what has expired, counts what is
+stored, ends idle workers."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 SWEEP_INTERVAL_S = 60.0
 CONTEXT_INTERVAL_S = 1.0
 IDLE_INTERVAL_S = 60.0
+RECKON_INTERVAL_S = 86_400.0
+FIRST_RECKONING_S = 60.0
+"""After the start: what a power cut or a repair has cost is known soon, and the first calls are not held up."""
 QUIET_S = 0.25
 """For the first calls alone: loading the scheduler holds Python's lock about as long as all else that a start loads."""
 
@@ -27,6 +30,7 @@ class Maintenance:
         tick_interval_s: float,
         poll_context: Callable[[], object],
         sweep: Callable[[], object],
+        reckon: Callable[[], object],
         end_idle_workers: Callable[[], Awaitable[object]],
         executor: Executor,
     ) -> None:
@@ -34,6 +38,7 @@ class Maintenance:
         self._tick_interval_s = tick_interval_s
         self._poll_context = poll_context
         self._sweep = sweep
+        self._reckon = reckon
         self._end_idle_workers = end_idle_workers
         self._executor = executor
         self._scheduler: Any = None
@@ -46,6 +51,9 @@ class Maintenance:
         every(self._tick, "interval", seconds=self._tick_interval_s, id="training")
         every(self._blocking, "interval", args=[self._poll_context], seconds=CONTEXT_INTERVAL_S, id="context")
         every(self._blocking, "interval", args=[self._sweep], seconds=SWEEP_INTERVAL_S, id="sweep")
+        first = datetime.now().astimezone() + timedelta(seconds=FIRST_RECKONING_S)
+        seconds = RECKON_INTERVAL_S
+        every(self._blocking, "interval", args=[self._reckon], seconds=seconds, next_run_time=first, id="reckoning")
         every(self._end_idle_workers, "interval", seconds=IDLE_INTERVAL_S, id="idle workers")
         scheduler.start()
         self._scheduler = scheduler

@@ -188,6 +188,7 @@ def stats_message(collection: Collection, stats: Stats) -> pb.CollectionStats:
         newest_ms=stats.newest_ms,
         next_expiry_ms=stats.next_expiry_ms,
         durable=collection.durable,
+        lost_examples=stats.lost,
     )
 
 

@@ -76,6 +76,10 @@ class Collection:
     evicted: bool = True
     """Context parts may have lost the last entry that used them."""
     snapshots: dict[int, Snapshot] = field(default_factory=dict)
+    removals: int = 0
+    """Grows whenever examples are deleted."""
+    lost: int = 0
+    """Examples that were found missing, ever (`reckoning.py`)."""
 
     def reload(self, ledger: Ledger) -> None:
         """Stand where nothing has expired; the next `settle` walks from there."""
@@ -145,16 +149,18 @@ class Collection:
     def stats(self, moment: Moment) -> Stats:
         self.settle(moment)
         if not self.live:
-            return Stats()
+            return Stats(lost=self.lost)
         return Stats(
             self.live,
             self.live_bytes,
             self._edge_added_ms(moment, reverse=False),
             self._edge_added_ms(moment, reverse=True),
             self.next_expiry_ms[moment.present] if moment.single else next(self.living(moment)).expiry_ms,
+            self.lost,
         )
 
     def delete_run(self, write: WriteBatch, run: Run) -> None:
+        self.removals += 1
         write.delete(layout.run_key(self.enclave, self.collection, run.expiry_ms, run.first))
         prefix = layout.example_prefix(self.enclave, self.collection)
         for sequence in range(run.first, run.end):
@@ -168,6 +174,7 @@ class Collection:
 
     def delete_from_run(self, write: WriteBatch, run: Run, sequence: int, size_bytes: int) -> None:
         """Take one entry out of the index: what is left of its run is up to two runs."""
+        self.removals += 1
         write.delete(layout.run_key(self.enclave, self.collection, run.expiry_ms, run.first))
         before = self.front_of(run, sequence - run.first)
         behind = run._replace(

@@ -30,6 +30,9 @@ def clear(collection: Collection, account: int | None, moment: Moment) -> int:
     if account is None:
         for quarantined in layout.quarantined_prefixes(collection.enclave, collection.collection):
             room.database.delete_range(quarantined, layout.after(quarantined))
+        loss = layout.loss_key(collection.enclave, collection.collection)
+        room.database.delete_range(loss, loss + b"\0")
+        collection.lost = 0
     drop_parts_of(room, destroyed)
     collection.reload(collection.ledger)
     return living
@@ -108,7 +111,7 @@ def remove_enclave(room: Room, enclave: int) -> None:
     """Delete all that an enclave stored, its collections' ledgers and its sealed artifacts' keys included."""
     destroyed = room.keyring.destroy(Selector(enclave=enclave))
     drop_parts_of(room, destroyed)
-    for table in (b"e", b"r", b"c", b"i", b"m", b"qe", b"qc"):
+    for table in (b"e", b"r", b"c", b"i", b"m", b"l", b"qe", b"qc"):
         prefix = layout.enclave_prefix(table, enclave)
         room.database.delete_range(prefix, layout.after(prefix))
 

@@ -9,6 +9,7 @@
     d | expiry 8 | enclave 4 | collection 4 | BLAKE2b-128 16       empty
     m | enclave 4 | collection 4                                   ledger: version 1 | next sequence 8 |
                                                                      lowest sequence 8 | examples 8 | size 8
+    l | enclave 4 | collection 4                                   loss: examples 8 | when 8
     j | number 8                                                   an erasure under way, JSON (`journal.py`)
     q | a key of e or c                                            a record that failed authentication, as it was
 
@@ -25,6 +26,8 @@ batch leaves. `size` is the bytes of the examples as the app gave them.
 **i** and **d** remember idempotency keys, as digests, and when to forget them.
 **m** outlives the examples: sequences start at 1 and are never used twice. `examples` and `size` count what the runs
 hold, expired or not.
+
+**l** is there where examples were lost (`reckoning.py`): how many in all, and when that was last noticed.
 
 Times are Unix milliseconds. Ciphertexts are AES-256-GCM with a random nonce; associated data is the record key followed
 by the header. Sizes and times are readable without a key, values are not.
@@ -47,6 +50,7 @@ CONTEXT_HEADER = struct.Struct(">BIQQ")
 RUN = struct.Struct(">IIQQ")
 RECEIPT = struct.Struct(">QQI")
 LEDGER = struct.Struct(">BQQQQ")
+LOSS = struct.Struct(">QQ")
 SEQUENCE = struct.Struct(">Q")
 
 NONCE_BYTES = 12
@@ -94,6 +98,12 @@ def example_key(enclave: int, collection: int, sequence: int) -> bytes:
 def enclave_of(key: bytes) -> int:
     """Of a key of e, r, c, i or m."""
     return int.from_bytes(key[1:5], "big")
+
+
+def place_of(key: bytes) -> tuple[int, int]:
+    """Enclave and collection of a key of e, r, c, i, m or l."""
+    _, enclave, collection = _PLACE.unpack_from(key)
+    return enclave, collection
 
 
 def sequence_of(example_key: bytes) -> int:
@@ -171,6 +181,10 @@ def ledger_of(key: bytes, value: bytes) -> tuple[int, int, Ledger]:
     _, enclave, collection = _PLACE.unpack(key)
     _, *fields = LEDGER.unpack(value)
     return enclave, collection, Ledger(*fields)
+
+
+def loss_key(enclave: int, collection: int) -> bytes:
+    return _PLACE.pack(b"l", enclave, collection)
 
 
 def journal_key(number: int) -> bytes:

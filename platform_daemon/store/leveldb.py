@@ -10,6 +10,7 @@
     rekeying.py    shortening, narrowing                             (features)
     store_time.py  what is hidden, and what may go                   (timekeeping)
     renewal.py     another handle after a failed write
+    reckoning.py   whether all is there that was stored
     group_sync.py  surviving a power cut, many writers at a time
 
 Here is the order of things: each call passes the database's gate, so that closing can wait for it, then takes the
@@ -27,18 +28,19 @@ from functools import partial
 from pathlib import Path
 
 from context.clock import DeviceClock
-from platform_daemon.store import erasing, layout, rekeying
+from platform_daemon.store import erasing, layout, reckoning, rekeying
 from platform_daemon.store.adding import add
 from platform_daemon.store.atomic_file import Disk, LocalDisk
 from platform_daemon.store.collection import Collection, Holdings, Room
 from platform_daemon.store.counts import Tally
-from platform_daemon.store.database import Database
+from platform_daemon.store.database import PORTION_RECORDS, Database
 from platform_daemon.store.folder import StoreFolder
 from platform_daemon.store.group_sync import GroupSync
 from platform_daemon.store.journal import Clear, Erasure, Journal, Narrow, Remove, Shorten
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
 from platform_daemon.store.quota import UNLIMITED, Quota, Usage
+from platform_daemon.store.reckoning import Count
 from platform_daemon.store.records import RecordSnapshot
 from platform_daemon.store.renewal import Renewal
 from platform_daemon.store.scanning import Scanner
@@ -136,18 +138,29 @@ class LevelDBStore:
         place = scan.place
         with self._hold(place.enclave):
             collection = self._known(place)
+            count = None if collection is None else Count.of(collection)
             bounds = (
                 (1, 1) if collection is None else (collection.ledger.lowest_sequence, collection.ledger.next_sequence)
             )
         if scan.up_to_sequence is not None:
+            count = count if scan.up_to_sequence + 1 >= bounds[1] else None
             bounds = (bounds[0], min(bounds[1], scan.up_to_sequence + 1))
         hold, quarantine = partial(self._hold, place.enclave), partial(self._quarantine, place)
-        return Scanner(self._room, scan, self.time.now, hold, quarantine, bounds).examples()
+        ended = partial(self._compare, place, count)
+        return Scanner(self._room, scan, self.time.now, hold, quarantine, bounds, ended).examples()
 
     def stats(self, place: Place) -> Stats:
         with self._hold(place.enclave):
             collection = self._known(place)
             return Stats() if collection is None else collection.stats(self.time.now())
+
+    def reckon(self) -> int:
+        """Count what every collection has; returns how many examples were found to be lost, which `Stats` tells from
+        then on. Others get their turn in between; a collection from which something is deleted meanwhile is left for
+        the next time."""
+        with self._registry:
+            places = [Place(*key) for key in self._collections]
+        return sum(self._reckon(place) for place in places)
 
     @property
     def quota(self) -> Quota:
@@ -300,6 +313,31 @@ class LevelDBStore:
                     self._holdings.pop(enclave, None)
         return 0
 
+    def _reckon(self, place: Place) -> int:
+        count: Count | None = None
+        while count is None or not (count.finished or count.void):
+            with self._hold(place.enclave):
+                collection = self._known(place)
+                if collection is None or (count is not None and count.collection is not collection):
+                    return 0
+                count = count or Count.of(collection)
+                if not count.void:
+                    count.go_on(PORTION_RECORDS)
+                if count.finished and not count.void and count.wrong:
+                    return reckoning.settle_up(collection, self.time.now().now_ms)
+        return 0
+
+    def _compare(self, place: Place, count: Count | None, met: int) -> None:
+        """At the end of a scan. Raises DataLoss where examples are missing."""
+        if count is None or met == count.expected:
+            return
+        with self._hold(place.enclave):
+            if self._known(place) is not count.collection or count.void:
+                return
+            lost = reckoning.settle_up(count.collection, self.time.now().now_ms)
+        if lost:
+            raise reckoning.lost_error(lost)
+
     def _quarantine(self, place: Place, key: bytes) -> None:
         with self._hold(place.enclave):
             erasing.quarantine(self._collection(place.enclave, place.collection), key)
@@ -342,7 +380,17 @@ class LevelDBStore:
             self._journal.load()
             for enclave in {erasure.enclave for erasure in self._journal.unfinished.values()}:
                 self._finish(enclave)
+            self._find_losses()
             self._find_dead_keys()
+
+    def _find_losses(self) -> None:
+        """What two looks into each collection show; `reckon` counts."""
+        for key, value in self._database.items(b"l", layout.after(b"l")):
+            self._collection(*layout.place_of(key)).lost = layout.LOSS.unpack(value)[0]
+        for place in {*self._collections, *reckoning.places_of(self._database)}:
+            collection = self._collection(*place)
+            if reckoning.unfounded(collection):
+                reckoning.settle_up(collection, self.time.now().now_ms)
 
     def _find_dead_keys(self) -> None:
         """Skip from key to key through the index, not from part to part."""

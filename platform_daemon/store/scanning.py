@@ -64,13 +64,16 @@ class Scanner:
         hold: Callable[[], AbstractContextManager[object]],
         quarantine: Callable[[bytes], None],
         bounds: tuple[int, int],
+        ended: Callable[[int], None],
     ) -> None:
-        """`bounds`: the lowest sequence to read, and the one to stop before."""
+        """`bounds`: the lowest sequence to read, and the one to stop before. `ended` is told how many records there
+        were, expired or not asked for included."""
         self._room = room
         self._scan = scan
         self._now = now
         self._hold = hold
         self._quarantine = quarantine
+        self._ended = ended
         place = scan.place
         self._start = layout.example_key(place.enclave, place.collection, bounds[0])
         self._stop = layout.example_key(place.enclave, place.collection, max(bounds))
@@ -78,8 +81,10 @@ class Scanner:
         """The record that was handled last."""
 
     def examples(self) -> Iterator[StoredExample]:
-        """Raises DataLoss at a record that fails authentication, which the next scan will not meet."""
+        """Raises DataLoss at a record that fails authentication, which the next scan will not meet, and what `ended`
+        raises."""
         keyring, scan = self._room.keyring, self._scan
+        met = 0
         while (chunk := self._read()).records:
             for key, value in chunk.records:
                 if keyring.destructions != chunk.destructions:
@@ -102,6 +107,14 @@ class Scanner:
                 shared = chunk.snapshots.get(snapshot)
                 context = _NO_CONTEXT if shared is None else self._context(shared, hidden_ms - added_ms)
                 yield StoredExample(layout.sequence_of(key), added_ms, example, context)
+            met += self._met(chunk)
+        self._ended(met)
+
+    def _met(self, chunk: _Chunk) -> int:
+        """How many records of the chunk have been handled: all, or the first ones."""
+        if chunk.records[-1][0] == self._position:
+            return len(chunk.records)
+        return next((number for number, (key, _) in enumerate(chunk.records, 1) if key == self._position), 0)
 
     def _bounds(self) -> tuple[bytes, bytes]:
         """What is left to read."""

@@ -100,7 +100,7 @@ class StoredExample:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Of the living examples of a collection; all 0 where there are none."""
+    """Of the living examples of a collection; but for `lost` all 0 where there are none."""
 
     examples: int = 0
     size_bytes: int = 0
@@ -110,6 +110,8 @@ class Stats:
     newest_ms: int = 0
     """When the one with the highest sequence was added."""
     next_expiry_ms: int = 0
+    lost: int = 0
+    """Examples that had been acknowledged and were found missing, since the collection was last cleared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,9 @@ class Store(Protocol):
 
     def scan(self, scan: Scan) -> Iterator[StoredExample]:
         """Read live examples in order of their sequence. A scan sees the state at its start, less what is revoked,
-        cleared, evicted or expires meanwhile. The iterator may pass from thread to thread, and be dropped half read."""
+        cleared, evicted or expires meanwhile. The iterator may pass from thread to thread, and be dropped half read.
+
+        Raises DataLoss, once, at a record that fails authentication, and at the end where examples are missing."""
         ...
 
     def stats(self, place: Place) -> Stats: ...

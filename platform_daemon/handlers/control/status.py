@@ -50,6 +50,7 @@ class StatusPart:
 
     async def get_status(self, request: pb.GetStatusRequest, context: CallContext) -> pb.DaemonStatus:
         places = [one.place for enclave in self._apps.enclaves() for one in self._collections.all(enclave.number)]
+        stats = [self._store.stats(place) for place in places]
         return pb.DaemonStatus(
             version=self._identity.version,
             pid=os.getpid(),
@@ -62,7 +63,8 @@ class StatusPart:
             connections=self._connections(),
             processes=self._processes(),
             missing_protections=self._missing_protections(),
-            examples=sum(self._store.stats(place).examples for place in places),
+            examples=sum(one.examples for one in stats),
+            lost_examples=sum(one.lost for one in stats),
             predictions=self._prediction.predictions,
             context_failures=self._context_failures(),
         )
