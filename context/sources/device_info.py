@@ -1,7 +1,6 @@
 """Device information: read once, for it does not change while the daemon runs."""
 
 import os
-import platform
 from pathlib import Path
 
 from context.source import Mode, Observation, Publish
@@ -32,8 +31,8 @@ class DeviceInfo:
         known: dict[str, Value | None] = {
             "cpu_count": os.cpu_count(),
             "memory_bytes": _memory_bytes(),
-            "platform": platform.system().lower(),
-            "architecture": platform.machine(),
+            "platform": os.uname().sysname.lower(),
+            "architecture": os.uname().machine,
             "form_factor": form_factor or _FORM_BY_CHASSIS.get(chassis or 0),
         }
         self._observation = Observation({name: value for name, value in known.items() if value})
