@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from context.clock import ManualClock
@@ -22,7 +23,7 @@ from tests.store.samples import features
 _PLACE = Place(1, 1)
 _TYPES = frozenset({"power", "network"})
 _IN_MEMORY = Path("/dev/shm")
-BATCHES = 80
+BATCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _judged(damaged: Path, written: list[_Written]) -> list[str]:
         if found.count != len(found.entries):
             wrong.append(f"its statistics say {found.count}, it has {len(found.entries)}, and it reported nothing")
         sequences = [one.sequence for one in found.entries]
-        ends = {sum(len(batch.examples) for batch in written[:whole]) for whole in range(len(written) + 1)}
+        ends = {0, *accumulate(len(batch.examples) for batch in written)}
         if sequences != list(range(1, len(sequences) + 1)) or len(sequences) not in ends:
             wrong.append(f"examples {sequences} are no prefix of whole batches, and it reported nothing")
     elif "backup" not in found.reported and "set aside" not in found.reported and "release" not in found.reported:
