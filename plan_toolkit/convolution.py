@@ -37,7 +37,7 @@ _MOST_ZEROS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """The sizes of one convolution, and into how many tiles its output rows are cut."""
+    """The sizes of one convolution, into how many tiles its output rows are cut, and the order of a tile's outputs."""
 
     images: int
     down: Axis
@@ -45,6 +45,8 @@ class Convolution:
     channels: int
     filters: int
     tiles: int
+    strands: int = 1
+    """A tile holds first every so-many-th output, beginning with its first, then with its second, and so on."""
 
     @classmethod
     def of(cls, op: Any) -> Self:
@@ -97,6 +99,7 @@ class Convolution:
         """[u, t, kw]: 1 where column u meets output t through the kernel's column kw."""
         before = self.across.before if self.tiles == 1 else 0
         column, output, offset = np.ogrid[: self.columns, : self.outputs, : self.across.window]
+        output = output.reshape(-1, self.strands).T.reshape(1, -1, 1)
         meet: NDArray[np.bool_] = column + before == output * self.across.stride + offset
         return meet.astype(np.float32)
 
@@ -113,7 +116,7 @@ def convolution_gradient(op: Any, upstream: Tensor) -> list[Tensor]:
 
 
 def gradients(convolution: Convolution, images: Tensor, kernel: Tensor, upstream: Tensor) -> list[Tensor]:
-    """By `images` and `kernel`; `upstream` is [n,ho,wo,f]."""
+    """By `images` and `kernel`; `upstream` has as many numbers as the outputs, in their order."""
     flat = tf.reshape(upstream, [1, convolution.rows, convolution.width])
     by_patches = tf.matmul(flat, _transposed_band(convolution, kernel))
     by_band = tf.matmul(_patches(convolution, images), flat, transpose_a=True)

@@ -17,8 +17,8 @@ Tensor = Any
 def max_pooled(op: Any) -> Tensor:
     """What MaxPool answers, of windows side by side. Raises OperationUnsupported."""
     down, across = pooling_axes(op, "max pooling")
-    highest = _maxima(_columns(op.inputs[0], down))
-    return tf.reshape(_maxima(_rows(highest, op, across)), op.outputs[0].shape)
+    highest = maxima(_columns(op.inputs[0], down))
+    return tf.reshape(maxima(_rows(highest, op, across)), op.outputs[0].shape)
 
 
 def max_pooling_gradient(op: Any, upstream: Tensor) -> Tensor:
@@ -30,9 +30,9 @@ def max_pooling_gradient(op: Any, upstream: Tensor) -> Tensor:
     images = op.inputs[0]
     down, across = pooling_axes(op, "max pooling")
     columns = _columns(images, down)
-    rows = _rows(_maxima(columns), op, across)
-    by_rows = _to_maxima(rows, tf.reshape(upstream, rows[0].shape))
-    by_columns = _to_maxima(columns, _joined_rows(by_rows, op, across, columns[0].shape))
+    rows = _rows(maxima(columns), op, across)
+    by_rows = to_maxima(rows, tf.reshape(upstream, rows[0].shape))
+    by_columns = to_maxima(columns, _joined_rows(by_rows, op, across, columns[0].shape))
     return _joined_columns(by_columns, images.shape, down)
 
 
@@ -51,7 +51,7 @@ def _columns(images: Tensor, down: Axis) -> list[Tensor]:
     n, h, w, c = images.shape
     if h > down.count * down.window:
         images = tf.slice(images, [0, 0, 0, 0], [n, down.count * down.window, w, c])
-    return _parts(tf.reshape(images, [n * down.count, down.window * w * c]), down.window)
+    return parts_of(tf.reshape(images, [n * down.count, down.window * w * c]), down.window)
 
 
 def _rows(of_columns: Tensor, op: Any, across: Axis) -> list[Tensor]:
@@ -59,11 +59,11 @@ def _rows(of_columns: Tensor, op: Any, across: Axis) -> list[Tensor]:
     n, ho, wo, c = op.outputs[0].shape
     if across.size > wo * across.window:
         of_columns = tf.slice(of_columns, [0, 0], [n * ho, wo * across.window * c])
-    return _parts(tf.reshape(of_columns, [n * ho * wo, across.window * c]), across.window)
+    return parts_of(tf.reshape(of_columns, [n * ho * wo, across.window * c]), across.window)
 
 
-def _parts(x: Tensor, count: int) -> list[Tensor]:
-    """The second axis in equal parts."""
+def parts_of(x: Tensor, count: int) -> list[Tensor]:
+    """The second axis of [rows, columns] in equal parts."""
     rows, width = x.shape[0], x.shape[1] // count
     return [tf.slice(x, [0, number * width], [rows, width]) for number in range(count)]
 
@@ -84,15 +84,16 @@ def _joined_columns(parts: list[Tensor], shape: Any, down: Axis) -> Tensor:
     return tf.pad(joined, [[0, 0], [0, left_over], [0, 0], [0, 0]]) if left_over else joined
 
 
-def _maxima(parts: list[Tensor]) -> Tensor:
+def maxima(parts: list[Tensor]) -> Tensor:
+    """The highest of arrays of one shape, element by element."""
     highest, *others = parts
     for other in others:
         highest = tf.maximum(highest, other)
     return highest
 
 
-def _to_maxima(parts: list[Tensor], upstream: Tensor) -> list[Tensor]:
-    """The gradient of `_maxima` by each part: all of it to the first that is highest."""
+def to_maxima(parts: list[Tensor], upstream: Tensor) -> list[Tensor]:
+    """The gradient of `maxima` by each part: all of it to the first that is highest."""
     highest, *others = parts
     rises = []
     for other in others:

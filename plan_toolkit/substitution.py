@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from plan_toolkit.convolution import Convolution, convolved
 from plan_toolkit.errors import OperationUnsupported
+from plan_toolkit.pooled_convolution import pooled_convolution
 from plan_toolkit.pooling import max_pooled
+from plan_toolkit.windows import image_rows
 
 Tensor = Any
 
@@ -31,8 +33,10 @@ def pool_early(graph: Any) -> None:
     for op in graph.get_operations():
         if op.type == "MaxPool":
             passed = _passed_by(op)
-            if passed:
-                _replace(op, _pooled_first(op, passed))
+            pool = _pool_of(op, passed[-1].inputs[0]) if passed else op
+            pooled = _with_convolution(pool, passed)
+            if passed or pooled is not None:
+                _replace(op, _continued(pool.outputs[0] if pooled is None else pooled, passed))
 
 
 def _passed_by(pool: Any) -> list[Any]:
@@ -47,20 +51,35 @@ def _passed_by(pool: Any) -> list[Any]:
         passed.append(op)
 
 
-def _pooled_first(pool: Any, passed: list[Any]) -> Tensor:
+def _pool_of(pool: Any, images: Tensor) -> Any:
     names = ("ksize", "strides", "padding", "data_format")
-    attributes = {name: pool.get_attr(name) for name in names}
-    y = tf.raw_ops.MaxPool(input=passed[-1].inputs[0], **attributes)
+    return tf.raw_ops.MaxPool(input=images, **{name: pool.get_attr(name) for name in names}).op
+
+
+def _with_convolution(pool: Any, passed: list[Any]) -> Tensor | None:
+    """What the pool answers, computed with the convolution before it; None where that is not to be had."""
+    convolved = pool.inputs[0]
+    read_elsewhere = any(reader is not pool and reader not in passed for reader in convolved.consumers())
+    if convolved.op.type != "Conv2D" or read_elsewhere:
+        return None
+    try:
+        return pooled_convolution(pool)
+    except OperationUnsupported:
+        return None
+
+
+def _continued(y: Tensor, passed: list[Any]) -> Tensor:
+    """Biases and activations, on what has been pooled."""
     for op in reversed(passed):
         y = tf.nn.bias_add(y, op.inputs[1]) if op.type == "BiasAdd" else _MONOTONE[op.type](y)
     return y
 
 
 def substitute(graph: Any) -> None:
-    """In a graph that has its gradients: convolutions with their biases and ReLUs, and max pools."""
+    """In a graph that has its gradients: convolutions, biases of images with their ReLUs, and max pools."""
     for op in graph.get_operations():
         substitution = _SUBSTITUTIONS.get(op.type)
-        if substitution is not None:
+        if substitution is not None and op.outputs[0].consumers():
             try:
                 substitution(op)
             except OperationUnsupported:
@@ -68,31 +87,35 @@ def substitute(graph: Any) -> None:
 
 
 def _convolution(op: Any) -> None:
-    """A bias and a ReLU that follow are taken along, before the outputs leave the shape of the matrix product."""
-    sizes = Convolution.of(op)
-    bias = _only_reader(op, "BiasAdd")
-    activation = _only_reader(bias, "Relu") if bias is not None else None
-    flat = convolved(sizes, *op.inputs)
-    _replace(op, flat)
-    if bias is not None:
-        flat = tf.nn.bias_add(flat, tf.tile(bias.inputs[1], [sizes.outputs]))
-        _replace(bias, flat)
+    _replace(op, convolved(Convolution.of(op), *op.inputs))
+
+
+def _bias(op: Any) -> None:
+    """Wide rows of pixels are faster than many pixels. A ReLU that follows stays beside it, and becomes part of it."""
+    images, bias = op.inputs
+    if op.get_attr("data_format") != b"NHWC" or images.shape.rank != 4 or not images.shape.is_fully_defined():
+        return
+    activation = _reader(op, "Relu")
+    rows = tf.nn.bias_add(tf.reshape(images, image_rows(images.shape)), tf.tile(bias, [images.shape[2]]))
+    _replace(op, rows)
     if activation is not None:
-        _replace(activation, tf.nn.relu(flat))
+        _replace(activation, tf.nn.relu(rows))
 
 
 def _max_pooling(op: Any) -> None:
     _replace(op, max_pooled(op))
 
 
-_SUBSTITUTIONS: Mapping[str, Callable[[Any], None]] = {"Conv2D": _convolution, "MaxPool": _max_pooling}
+_SUBSTITUTIONS: Mapping[str, Callable[[Any], None]] = {
+    "Conv2D": _convolution,
+    "BiasAdd": _bias,
+    "MaxPool": _max_pooling,
+}
 
 
-def _only_reader(op: Any, kind: str) -> Any | None:
-    """The one operation of a kind that reads the output of `op` first; None where there is none, or several."""
-    readers = [
-        reader for reader in op.outputs[0].consumers() if reader.type == kind and reader.inputs[0] is op.outputs[0]
-    ]
+def _reader(op: Any, kind: str) -> Any | None:
+    """The one operation of a kind that reads the output of `op`; None where there is none, or several."""
+    readers = [reader for reader in op.outputs[0].consumers() if reader.type == kind]
     return readers[0] if len(readers) == 1 else None
 
 

@@ -66,6 +66,7 @@ def test_every_cut_into_tiles_is_the_same_convolution(size, kernel, strides, cha
     outputs = chosen.across.count
     tiles = data.draw(st.sampled_from([count for count in range(1, outputs + 1) if outputs % count == 0]))
     cut = replace(chosen, tiles=tiles)
+    assert cut.rows * cut.width == 2 * chosen.down.count * outputs * channels[1]
     with tf.GradientTape() as tape:
         x, k = tf.constant(images), tf.constant(weights)
         tape.watch([x, k])
@@ -77,6 +78,17 @@ def test_every_cut_into_tiles_is_the_same_convolution(size, kernel, strides, cha
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("strands", [2, 3])
+def test_outputs_may_come_in_strands(strands):
+    images, kernel = normal(2, 5, 6, 2), normal(3, 3, 2, 3)
+    sizes = sizes_of(images, kernel, 1, "SAME")
+    plain = tf.reshape(convolved(sizes, images, kernel), [10, 6 // strands, strands, 3])
+    stranded = convolved(replace(sizes, strands=strands), images, kernel)
+    np.testing.assert_allclose(
+        tf.reshape(stranded, [10, strands, 6 // strands, 3]), tf.transpose(plain, [0, 2, 1, 3]), rtol=1e-5, atol=1e-6
+    )
+
+
 def test_small_images_are_computed_by_rows_and_large_ones_by_tiles():
     small = sizes_of(normal(32, 8, 8, 1), normal(3, 3, 1, 8), 1, "SAME")
     large = sizes_of(normal(2, 64, 64, 16), normal(3, 3, 16, 16), 1, "SAME")
@@ -84,9 +96,10 @@ def test_small_images_are_computed_by_rows_and_large_ones_by_tiles():
     assert 1 < large.tiles < 64
 
 
+@pytest.mark.parametrize("size", [(6, 4), (7, 5), (2, 96)], ids=["whole", "with a rest", "in tiles"])
 @pytest.mark.parametrize("activation", [tf.nn.relu, tf.nn.relu6, tf.nn.elu, tf.nn.selu, tf.nn.sigmoid, tf.nn.tanh])
-def test_a_block_of_a_network_becomes_products_and_copies(activation):
-    inputs = normal(2, 7, 5, 3), normal(3, 3, 3, 4), normal(4)
+def test_a_block_of_a_network_becomes_products_and_copies(activation, size):
+    inputs = normal(2, *size, 3), normal(3, 3, 3, 4), normal(4)
 
     def block(x: Any, kernel: Any, bias: Any) -> Any:
         y = activation(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias))
@@ -104,7 +117,7 @@ def test_a_block_of_a_network_becomes_products_and_copies(activation):
 
     function = traced(substituted, *inputs)
     assert not {"Conv2D", "MaxPool", "Equal", "MaxPoolGrad", "ReluGrad"} & operations(function)
-    assert activated_numbers(function) == 2 * 3 * 2 * 4
+    assert activated_numbers(function) == 2 * (size[0] // 2) * (size[1] // 2) * 4
     for ours, theirs in zip(function(*inputs), tf.function(plain)(*inputs), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4)
 
