@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
-from client_lib.aio.connection import Connection
+from client_lib.aio.connection import Connection, Started
 from client_lib.aio.tasks import Sender, Task, gather, settle
 from client_lib.batching import BATCHES_AHEAD, Batcher
 from client_lib.collection import ADD, CLEAR, STATS, CollectionStats, add_request
@@ -91,14 +91,15 @@ class CollectionClient:
             settle(task, failure or stored.exception())
 
     def _send(self, examples: list[bytes], account: str | None) -> "asyncio.Future[int]":
-        count = len(examples)
         request = add_request(self.name, examples, account)
 
-        async def send(policy: RetryPolicy) -> int:
+        async def send(policy: RetryPolicy) -> None:
             await self._connection.run(self._connection.calls.call(ADD, request, policy=policy))
-            return count
 
-        return self._sender.submit(send)
+        def start(after: Started | None) -> Started | None:
+            return self._connection.start(ADD, request, after=after)
+
+        return self._sender.submit(send, start, len(examples), sum(map(len, examples)))
 
 
 async def _each(examples: Iterable[Features] | AsyncIterable[Features]) -> AsyncIterator[Features]:

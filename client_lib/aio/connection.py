@@ -3,13 +3,23 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
-from client_lib.aio.transport import AsyncTransport
+from client_lib.aio.transport import AsyncPendingCall, AsyncTransport
 from client_lib.calls import Calls, OpenSession
 from client_lib.steps import Blocking, Call, Once, Pause, Step, Steps, T
+from client_lib.transport import Method, Request, Response
 
 Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A call that was sent, and the session that it was sent with."""
+
+    call: AsyncPendingCall
+    session: str
 
 
 class Connection:
@@ -26,6 +36,18 @@ class Connection:
         self.transport = transport
         self.calls = Calls(open_session, asyncio.Lock, rng or random.Random())
         self._sleep = sleep
+
+    def start(
+        self, method: Method[Request, Response], request: Request, *, after: "Started | None", timeout_s: float = 30.0
+    ) -> "Started | None":
+        """As `client_lib.connection.Connection.start`."""
+        session = self.calls.session.value
+        if not session or (after is not None and after.session != session):
+            return None
+        call = self.transport.start(
+            method, request, session=session, timeout_s=timeout_s, after=after.call if after else None
+        )
+        return Started(call, session) if call else None
 
     async def run(self, steps: Steps[T]) -> T:
         """Carry out steps to their end. Returns what they return, raises what they raise."""

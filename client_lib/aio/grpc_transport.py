@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from client_lib.aio.transport import AsyncPendingCall
 from client_lib.grpc_transport import OPTIONS, metadata_of, target_of, translate
 from client_lib.reaching import shut
 from client_lib.transport import Method, Request, Response
@@ -39,6 +40,18 @@ class GrpcTransport:
                 raise shut() from None
             raise
         return response
+
+    def start(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        session: str,
+        timeout_s: float,
+        after: AsyncPendingCall | None = None,
+    ) -> None:
+        """See AsyncTransport.start: gRPC promises no order."""
+        return
 
     async def close(self) -> None:
         """See AsyncTransport.close."""

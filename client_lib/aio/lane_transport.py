@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from client_lib.aio.transport import AsyncPendingCall
 from client_lib.errors import InsituError, Unavailable
 from client_lib.lane_framing import CALL_IDS, MAGIC, FrameReader, FramingError, call_frame, cancel_frame
 from client_lib.lane_link import NotSent, check_size, error_in, lost, milliseconds, timed_out
@@ -31,33 +32,44 @@ class _Link(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
 
-    async def call(self, method: int, session: bytes, request: bytes, timeout_s: float) -> bytes:
-        """Raises InsituError, and NotSent where the connection was lost before anything of the call was sent.
+    async def begin(self, method: int, session: bytes, request: bytes, timeout_s: float) -> "PendingCall":
+        """Send a call: at once, unless the daemon does not read, and in the order in which they are begun.
 
-        Calls are sent in the order in which they are begun: at once, unless the daemon does not read.
+        Raises DeadlineExceeded, and NotSent where the connection was lost before anything of the call was sent.
         """
-        number = next(self._numbers)
-        answer: asyncio.Future[bytes] = self._loop.create_future()
+        gives_up_s = self._loop.time() + timeout_s
         try:
-            async with asyncio.timeout(timeout_s):
-                async with self._sending:
-                    await self._writable.wait()
-                    self._send(number, answer, call_frame(method, number, session, request, milliseconds(timeout_s)))
-                return await answer
+            async with asyncio.timeout_at(gives_up_s), self._sending:
+                await self._writable.wait()
+                return self._send(method, session, request, timeout_s, gives_up_s)
         except TimeoutError:
             raise timed_out() from None
-        finally:
-            if self._waiting.pop(number, None) is not None:
-                self._transport.write(cancel_frame(number))
 
-    def _send(self, number: int, answer: "asyncio.Future[bytes]", frame: bytes) -> None:
+    def begin_now(self, method: int, session: bytes, request: bytes, timeout_s: float) -> "PendingCall | None":
+        """Send a call at once. None where that cannot be."""
+        if self.why is not None or self._sending.locked() or not self._writable.is_set():
+            return None
+        try:
+            return self._send(method, session, request, timeout_s, self._loop.time() + timeout_s)
+        except NotSent:
+            return None
+
+    def give_up(self, number: int) -> None:
+        """Nobody waits for this call any more: tell the daemon, unless it has been answered."""
+        if self._waiting.pop(number, None) is not None:
+            self._transport.write(cancel_frame(number))
+
+    def _send(self, method: int, session: bytes, request: bytes, timeout_s: float, gives_up_s: float) -> "PendingCall":
         if self.why is not None:
             raise NotSent
-        self._transport.write(frame)
+        number = next(self._numbers)
+        self._transport.write(call_frame(method, number, session, request, milliseconds(timeout_s)))
         if self._transport.is_closing():
             # Only what is written at once can fail here, and then nothing of it was.
             raise NotSent
+        answer: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting[number] = answer
+        return PendingCall(self, number, answer, gives_up_s)
 
     def abandon(self, why: InsituError) -> None:
         """Fail what is under way with `why`, and release the socket. Repeatable."""
@@ -105,6 +117,28 @@ class _Link(asyncio.Protocol):
         self._writable.set()
 
 
+class PendingCall:
+    """See AsyncPendingCall."""
+
+    __slots__ = ("_answer", "_gives_up_s", "_number", "link")
+
+    def __init__(self, link: _Link, number: int, answer: "asyncio.Future[bytes]", gives_up_s: float) -> None:
+        self.link = link
+        self._number = number
+        self._answer = answer
+        self._gives_up_s = gives_up_s
+
+    async def result(self) -> bytes:
+        """The serialized response."""
+        try:
+            async with asyncio.timeout_at(self._gives_up_s):
+                return await self._answer
+        except TimeoutError:
+            raise timed_out() from None
+        finally:
+            self.link.give_up(self._number)
+
+
 class LaneTransport:
     """A connection to one Unix socket, made at the first call and again after it is lost."""
 
@@ -124,17 +158,32 @@ class LaneTransport:
         check_size(told, message)
         link = self._link or await self._connect()
         try:
-            answer = await link.call(method.number, told, message, timeout_s)
+            pending = await link.begin(method.number, told, message, timeout_s)
         except NotSent:
             # The daemon went away since the last call, and has seen nothing of this one.
             self._lose(link)
             link = await self._connect()
             try:
-                answer = await link.call(method.number, told, message, timeout_s)
+                pending = await link.begin(method.number, told, message, timeout_s)
             except NotSent:
                 self._lose(link)
                 raise Unavailable("the daemon closed the connection; try again") from None
-        return method.response_type.FromString(answer)
+        return method.response_type.FromString(await pending.result())
+
+    def start(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        session: str,
+        timeout_s: float,
+        after: AsyncPendingCall | None = None,
+    ) -> PendingCall | None:
+        """See AsyncTransport.start."""
+        message, told = request.SerializeToString(), session.encode()
+        check_size(told, message)
+        link = after.link if isinstance(after, PendingCall) else self._link
+        return link.begin_now(method.number, told, message, timeout_s) if link else None
 
     async def close(self) -> None:
         """See AsyncTransport.close."""

@@ -3,14 +3,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
+from client_lib.aio.connection import Started
+from client_lib.batching import AHEAD_BYTES
 from client_lib.delivery import Delivery, unsent
-from client_lib.errors import InsituError, ResourceExhausted
+from client_lib.errors import InsituError, ResourceExhausted, Unauthenticated
 from client_lib.reaching import shut
-from client_lib.retry import RetryPolicy
+from client_lib.retry import BACKGROUND, RetryPolicy
 
-Send = Callable[[RetryPolicy], Awaitable[int]]
-"""Sends one batch with a policy, returns how many examples were stored."""
+Send = Callable[[RetryPolicy], Awaitable[None]]
+"""Sends one batch with a policy."""
+Start = Callable[[Started | None], Started | None]
+"""Sends one batch once, behind the one that was sent ahead before. None where that one may be lost and this one not."""
 MOST_WAITING = 4096
 """Batches. `add` cannot wait, so a program that never does is stopped here."""
 
@@ -25,69 +30,138 @@ class Task(asyncio.Future[int]):
     """Examples acknowledged so far; also where a later batch failed."""
 
 
+@dataclass(slots=True, eq=False)
+class _Batch:
+    send: Send
+    start: Start
+    count: int
+    size_bytes: int
+    stored: "asyncio.Future[int]"
+    ahead: Started | None = None
+    """Where it has been sent ahead."""
+
+
 class Sender:
-    """Sends batches one after another, so that examples keep their order. Belongs to one event loop."""
+    """Sends batches so that examples keep their order, and several are on their way at a time. Belongs to one loop.
+
+    Batches are sent ahead while the connection promises to keep their order. Where one has to be sent again, those
+    behind it settle first, and whatever of them has to be sent again too follows it.
+    """
 
     def __init__(self) -> None:
         self._delivery = Delivery()
-        self._queue: deque[tuple[Send, asyncio.Future[int]]] = deque()
+        self._underway: deque[_Batch] = deque()
+        """Sent ahead."""
+        self._underway_bytes = 0
+        self._again: deque[_Batch] = deque()
+        """To be sent again, before all that wait."""
+        self._waiting: deque[_Batch] = deque()
+        self._alone = False
+        """A batch is sent again, or cannot be sent ahead: none may overtake it."""
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
 
-    def submit(self, send: Send) -> "asyncio.Future[int]":
-        """Queue one batch. Raises Cancelled once closed, ResourceExhausted where too many wait."""
+    def submit(self, send: Send, start: Start, count: int, size_bytes: int) -> "asyncio.Future[int]":
+        """Queue one batch, and send it if its turn has come. `start` sends it ahead, `send` takes the time and the
+        patience that it takes. Raises Cancelled once closed, ResourceExhausted where too many wait."""
         if self._closed:
             raise shut()
-        if len(self._queue) >= MOST_WAITING:
+        if len(self._waiting) + len(self._underway) >= MOST_WAITING:
             raise ResourceExhausted(
                 f"{MOST_WAITING} batches of examples wait to be sent; await the tasks of some", reason="BACKLOG"
             )
         loop = asyncio.get_running_loop()
-        stored: asyncio.Future[int] = loop.create_future()
-        self._queue.append((send, stored))
+        batch = _Batch(send, start, count, size_bytes, loop.create_future())
+        self._waiting.append(batch)
+        self._send_ahead()
         if self._worker is None:
             self._worker = loop.create_task(self._work(), name="insitu-sender")
-        return stored
+        return batch.stored
 
     async def flush(self) -> None:
         """Wait until what was submitted before has been sent, or has failed."""
         if self._closed:
             raise shut()
-        if self._queue:
-            await asyncio.wait([self._queue[-1][1]])
+        last = self._waiting or self._underway or self._again
+        if last:
+            await asyncio.wait([last[-1].stored])
 
     async def close(self, timeout_s: float) -> None:
         """Send what waits, for at most this long; what is left fails with Cancelled. Repeatable."""
         self._closed = True
-        if self._worker is not None:
-            await asyncio.wait([self._worker], timeout=timeout_s)
-            self._worker.cancel()
-        for _, stored in self._queue:
-            if not stored.done():
-                stored.set_exception(unsent())
-        self._queue.clear()
+        worker = self._worker
+        if worker is not None:
+            await asyncio.wait([worker], timeout=timeout_s)
+            worker.cancel()
+        for batch in (*self._underway, *self._again, *self._waiting):
+            if not batch.stored.done():
+                batch.stored.set_exception(unsent())
+
+    def _send_ahead(self) -> None:
+        """Send what may follow those that are on their way."""
+        while self._waiting and not self._alone:
+            batch = self._waiting[0]
+            if not batch.stored.done():
+                full = self._underway and self._underway_bytes + batch.size_bytes > AHEAD_BYTES
+                batch.ahead = None if full else batch.start(self._underway[-1].ahead if self._underway else None)
+                if batch.ahead is None:
+                    return
+                self._underway.append(batch)
+                self._underway_bytes += batch.size_bytes
+            self._waiting.popleft()
 
     async def _work(self) -> None:
         try:
-            while self._queue:
-                send, stored = self._queue[0]
-                if not stored.done():
-                    await self._deliver(send, stored)
-                self._queue.popleft()
+            while self._underway or self._waiting:
+                while self._underway:
+                    await self._collect(self._underway[0])
+                    done = self._underway.popleft()
+                    self._underway_bytes -= done.size_bytes
+                    if not done.stored.done():
+                        self._alone = True
+                        self._again.append(done)
+                    self._send_ahead()
+                self._waiting.extendleft(reversed(self._again))
+                self._again.clear()
+                if self._waiting:
+                    self._alone = True
+                    await self._deliver(self._waiting[0])
+                    self._waiting.popleft()
+                self._alone = False
+                self._send_ahead()
         finally:
             self._worker = None
 
-    async def _deliver(self, send: Send, stored: "asyncio.Future[int]") -> None:
+    async def _collect(self, batch: _Batch) -> None:
+        """Wait for the answer to what was sent ahead; one that says to come again leaves it unsettled."""
+        assert batch.ahead is not None
         try:
-            count = await send(self._delivery.policy)
+            await batch.ahead.call.result()
         except InsituError as error:
-            self._delivery.failed(error)
-            if not stored.done():
-                stored.set_exception(error)
+            if not BACKGROUND.retries(error) and not isinstance(error, Unauthenticated):
+                self._failed(batch, error)
         else:
-            self._delivery.succeeded()
-            if not stored.done():
-                stored.set_result(count)
+            self._succeeded(batch)
+
+    async def _deliver(self, batch: _Batch) -> None:
+        if batch.stored.done():
+            return
+        try:
+            await batch.send(self._delivery.policy)
+        except InsituError as error:
+            self._failed(batch, error)
+        else:
+            self._succeeded(batch)
+
+    def _succeeded(self, batch: _Batch) -> None:
+        self._delivery.succeeded()
+        if not batch.stored.done():
+            batch.stored.set_result(batch.count)
+
+    def _failed(self, batch: _Batch, error: InsituError) -> None:
+        self._delivery.failed(error)
+        if not batch.stored.done():
+            batch.stored.set_exception(error)
 
 
 def gather(batches: "Iterable[asyncio.Future[int]]") -> Task:

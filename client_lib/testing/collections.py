@@ -67,9 +67,8 @@ class Collections:
         if key:
             collection.keys[key] = now_ms
         collection.entries.extend(self._entry(app, collection, example, request.account) for example in examples)
-        live = alive(collection, now_ms)
         if collection.max_examples:
-            collection.entries = live[-collection.max_examples :]
+            collection.entries = alive(collection, now_ms)[-collection.max_examples :]
         return pb.AddResponse(count=len(examples))
 
     def stats(self, request: pb.CollectionStatsRequest, app: App) -> pb.CollectionStats:
@@ -95,6 +94,8 @@ class Collections:
     def _check_quota(self, app: App, collection: Collection, examples: Sequence[bytes]) -> None:
         """What takes the place of as much is let through."""
         limits, now_ms = self._state.limits, self._state.now_ms
+        if limits.examples is None and limits.size_bytes is None:
+            return
         others = [entry for one in app.collections.values() if one is not collection for entry in alive(one, now_ms)]
         held = [len(entry.example) for entry in alive(collection, now_ms)]
         after = [*held, *map(len, examples)][-collection.max_examples :]

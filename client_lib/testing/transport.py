@@ -5,6 +5,7 @@ import threading
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
+from client_lib.aio.transport import AsyncPendingCall
 from client_lib.credentials import Credentials
 from client_lib.reaching import shut
 from client_lib.testing.daemon import MemoryDaemon
@@ -55,6 +56,18 @@ class AsyncMemoryTransport:
         """See AsyncTransport.call."""
         await asyncio.sleep(0)
         return self._transport.call(method, request, session=session, timeout_s=timeout_s)
+
+    def start(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        *,
+        session: str,
+        timeout_s: float,
+        after: AsyncPendingCall | None = None,
+    ) -> None:
+        """See AsyncTransport.start: a test sees one call after another."""
+        return
 
     async def close(self) -> None:
         """See AsyncTransport.close."""
