@@ -3,13 +3,19 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from artifact_manager.errors import ArtifactCorrupt, LimitExceeded
 
-SCHEMA_VERSION = 1
+Migration = Callable[[sqlite3.Connection], None]
+"""From one version to the next, inside a transaction, which it must not end."""
+
+MIGRATIONS: Sequence[Migration] = ()
+"""The first leads from version 1 to version 2. Who changes a table that `_SCHEMA` makes appends what does the same to
+one that is there already."""
+SCHEMA_VERSION = 1 + len(MIGRATIONS)
 
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS uploads (
@@ -33,13 +39,14 @@ _SCHEMA = (
 class Catalog:
     """A connection that threads share, one at a time. A write is durable when `transaction` is left."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises ArtifactCorrupt where it is no catalog, or a later release's."""
+    def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+        """Open or create the file; an earlier release's is migrated, all or nothing. Raises ArtifactCorrupt where it is
+        no catalog, or a later release's."""
         self._lock = threading.RLock()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
-            self._prepare(path)
+            self._prepare(path, migrations)
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise ArtifactCorrupt(f"{path} is damaged: restore it from a backup, or remove all artifacts") from error
@@ -47,16 +54,21 @@ class Catalog:
             self._connection.close()
             raise
 
-    def _prepare(self, path: Path) -> None:
+    def _prepare(self, path: Path, migrations: Sequence[Migration]) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             self._connection.execute(f"PRAGMA {pragma}")
-        (found,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if found > SCHEMA_VERSION:
-            raise ArtifactCorrupt(f"{path} has schema version {found}, not {SCHEMA_VERSION}: install the newer release")
+        known = 1 + len(migrations)
         with self.transaction() as connection:
+            (found,) = connection.execute("PRAGMA user_version").fetchone()
+            if found > known:
+                raise ArtifactCorrupt(f"{path} has schema version {found}, not {known}: install the newer release")
+            if found:
+                for migration in migrations[found - 1 :]:
+                    migration(connection)
             for statement in _SCHEMA:
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            if found != known:
+                connection.execute(f"PRAGMA user_version={known}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -1,6 +1,6 @@
 """Migrations, some of them to a format and a schema that no release has, and a process that dies in the middle.
 
-Run as `python -m tests.upgrades.migrating store|database|release ORIGINAL FOLDER`: migrate copies of the original, each
+Run as `python -m tests.upgrades.migrating store|database|catalog|release ORIGINAL FOLDER`: migrate copies, each
 in a process that SIGKILL ends one event later than the one before, until one gets to its end. An event is a record
 converted, a step of replacing a file, a statement of SQL begun. The copies stay in the folder, by number of events.
 `release` stands for a state database and this release's own migrations.
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from artifact_manager import Catalog
 from platform_daemon.state.collections import SCHEMA
 from platform_daemon.state.database import Database
 from platform_daemon.state.migrations import MIGRATIONS, Migration
@@ -87,6 +88,15 @@ def migrate_database(path: Path, events: Events) -> None:
     events.happen()
 
 
+def migrate_catalog(path: Path, events: Events) -> None:
+    def step(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(events.happen)
+        connection.execute(f"ALTER TABLE uploads ADD COLUMN {COLUMN}")
+
+    Catalog(path, (step,)).close()
+    events.happen()
+
+
 def migrate_to_this_release(path: Path, events: Events) -> None:
     def traced(migration: Migration) -> Migration:
         def step(connection: sqlite3.Connection) -> None:
@@ -114,5 +124,10 @@ def migrate_copies(migrate: Callable[[Path, Events], None], original: Path, fold
 
 
 if __name__ == "__main__":
-    kinds = {"store": migrate_store, "database": migrate_database, "release": migrate_to_this_release}
+    kinds = {
+        "store": migrate_store,
+        "database": migrate_database,
+        "catalog": migrate_catalog,
+        "release": migrate_to_this_release,
+    }
     migrate_copies(kinds[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -10,6 +10,7 @@ from pathlib import Path
 import plyvel
 import pytest
 
+from artifact_manager import ArtifactCorrupt, Catalog
 from context.clock import ManualClock
 from platform_daemon.errors import DataLoss, FailedPrecondition
 from platform_daemon.state.collections import SCHEMA, CollectionRepository
@@ -112,6 +113,20 @@ def shape(path: Path) -> dict[str, list[str]]:
         return {
             table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")] for table in sorted(tables)
         }
+
+
+@pytest.mark.faults
+def test_a_catalog_killed_at_any_statement_is_old_or_new(tmp_path: Path) -> None:
+    original = tmp_path / "artifacts.db"
+    Catalog(original, ()).close()
+    old = shape(original)
+    outcomes = []
+    for copy in killed_copies("catalog", original, tmp_path / "copies"):
+        outcomes.append(version_of(copy))
+        assert (shape(copy) == old) is (outcomes[-1] == 1), copy
+    assert sorted(set(outcomes)) == [1, 2]
+    with pytest.raises(ArtifactCorrupt, match="version 2, not 1: install the newer release"):
+        Catalog(copy, ())
 
 
 @pytest.mark.faults
