@@ -23,6 +23,8 @@ class LogEvent(enum.Enum):
     TRAINING_ENDED = "training_ended"
     """A stretch of it: the outcome says whether it goes on."""
     RECORD_QUARANTINED = "record_quarantined"
+    STORE_REOPENED = "store_reopened"
+    """After a write that the disk refused."""
     EXAMPLES_LOST = "examples_lost"
     """Acknowledged, and not there any more."""
     PROTECTION_MISSING = "protection_missing"

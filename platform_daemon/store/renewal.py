@@ -11,6 +11,7 @@ from pathlib import Path
 
 from context.clock import Clock
 from platform_daemon.errors import DaemonError, ResourceExhausted
+from platform_daemon.logs import LogEvent, marked
 from platform_daemon.store.atomic_file import Disk
 from platform_daemon.store.database import Database
 from platform_daemon.store.disk_errors import refusal
@@ -53,7 +54,8 @@ class Renewal:
                 return False
             if not was_full:
                 self._pause()
-            log.warning("the example database has been opened again after a failed write")
+            extra = marked(LogEvent.STORE_REOPENED)
+            log.warning("the example database has been opened again after a failed write", extra=extra)
             return True
 
     def _pause(self) -> None:

@@ -8,12 +8,14 @@ from tests.faults.canaries import betray_nothing
 from tests.faults.damaged_stores import cut_logs, flip_bits
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
 from tests.faults.floods import serve_as_before, serve_beside_a_flood
+from tests.faults.full_disk import fill_disks
 from tests.faults.killed_primary import kill_while_apps_write
 from tests.faults.machines import disagreements
 from tests.faults.shutdowns import stop_under_load
 from tests.faults.tenants import disagree
 from tests.fuzz.campaign import fuzz_in_turn
 from tests.fuzz.target import names
+from tests.store.small_disk import namespaces
 from tests.store.test_clock_jumps import ClockJumps
 from tests.store.test_model import StoreAgainstModel
 
@@ -39,6 +41,17 @@ class FaultLoop:
         return self.id == name or self.id.startswith(f"{name}-")
 
 
+_FULL_DISK = (
+    FaultLoop(
+        "K3",
+        "fill the disk while apps write, and make room",
+        3,
+        1,
+        lambda count, seed, plans: fill_disks(count, seed),
+    ),
+) * bool(namespaces())
+"""Nothing where no child may mount a file system of its own."""
+
 LOOPS = (
     FaultLoop(
         "K1",
@@ -61,6 +74,7 @@ LOOPS = (
         2,
         lambda count, seed, plans: flip_bits(count, seed),
     ),
+    *_FULL_DISK,
     FaultLoop(
         "K4",
         "lives of a store whose clock jumps by days and decades, whose machine starts anew, whose daemon is killed",

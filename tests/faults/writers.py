@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,6 +42,10 @@ class Writer:
     """Number of a batch to its size."""
     uncertain: dict[int, int] = field(default_factory=dict)
     errors: set[str] = field(default_factory=set)
+    expected: Sequence[str] = ()
+    """Reasons that the app may be refused for."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Of those reasons, how often."""
     connected: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -92,15 +97,23 @@ class Writer:
 
     def _fail(self, number: int, batch: Sequence[object], error: InsituError) -> None:
         self.uncertain[number] = len(batch)
-        if error.status != "UNAVAILABLE":
+        if error.reason in self.expected:
+            self.refusals[error.reason] += 1
+        elif error.status != "UNAVAILABLE":
             self.errors.add(f"{self.package} was answered {error.status}: {error}")
 
 
 @contextmanager
-def writing(daemon: Daemon, apps: int, seed: int) -> Iterator[list[Writer]]:
+def writing(daemon: Daemon, apps: int, seed: int, expected: Sequence[str] = ()) -> Iterator[list[Writer]]:
     """Apps that write meanwhile; two of eight send everything once only. They end before the daemon may."""
     writers = [
-        Writer(daemon, daemon.new_app(f"com.example.writer{number}"), number % 4 != 3, seed * 100 + number)
+        Writer(
+            daemon,
+            daemon.new_app(f"com.example.writer{number}"),
+            patient=number % 4 != 3,
+            seed=seed * 100 + number,
+            expected=expected,
+        )
         for number in range(apps)
     ]
     stop = threading.Event()
@@ -118,7 +131,10 @@ def writing(daemon: Daemon, apps: int, seed: int) -> Iterator[list[Writer]]:
 def failures_of(daemon: Daemon, writers: Sequence[Writer]) -> list[str]:
     """What is not as it must be. Stops the daemon, which runs, to look into its state folder."""
     with daemon.control() as control:
-        counted = {app.package: app.collections[0].examples for app in control.data().apps}
+        counted = {
+            app.package: sum(one.examples for one in app.collections if one.collection == COLLECTION)
+            for app in control.data().apps
+        }
     failures = ended_in_order(daemon)
     with opened_store(daemon) as store:
         for writer in writers:

@@ -24,6 +24,12 @@ def beneath(folder: Path, size_mib: int, command: Sequence[str]) -> list[str]:
     return [*namespaces(), "sh", "-c", script, "sh", str(size_mib), str(folder), *command]
 
 
+def inside(holder: int, command: Sequence[str]) -> list[str]:
+    """The command that runs `command` where that process has its file system."""
+    user = () if os.geteuid() == 0 else ("--user", "--preserve-credentials")
+    return ["nsenter", "--target", str(holder), *user, "--mount", *command]
+
+
 def fill(folder: Path, spared_bytes: int = 0) -> None:
     """Leave only so much, whatever room there is."""
     with (folder / BALLAST).open("ab", buffering=0) as file:
