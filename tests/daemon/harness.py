@@ -32,6 +32,8 @@ class Daemon:
         (home / "config").mkdir(parents=True, exist_ok=True)
         (home / "config" / "insitu.toml").write_text(configuration)
         self.process: subprocess.Popen[bytes] | None = None
+        self.command = [sys.executable]
+        """What starts the interpreter, e.g. under a tracer that leaves the process id to it."""
         self.log = home / "daemon.log"
 
     def start(self) -> "Daemon":
@@ -42,7 +44,7 @@ class Daemon:
     def launch(self) -> None:
         """Start the process, and wait for nothing."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "platform_daemon", "--home", str(self.home)]
+            command = [*self.command, "-m", "platform_daemon", "--home", str(self.home)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def kill(self) -> None:
