@@ -184,6 +184,12 @@ class Apps:
             ).fetchone()
         return Enclave(*row)
 
+    def move(self, from_uid: int, to_uid: int) -> None:
+        """Give one OS user's enclaves to another: the same person, on another machine."""
+        with self._database.transaction() as connection:
+            for table, column in (("enclaves", "uid"), ("apps", "requested_by_uid")):
+                connection.execute(f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {column} = ?", (to_uid, from_uid))
+
     def issue_platform_key(self, enclave: Enclave) -> str:
         """A new platform key, kept as a hash. Of an enclave's keys the four newest are good."""
         key = secrets.token_urlsafe(32)

@@ -44,6 +44,8 @@ class Manifest:
     size_bytes: int
     """About: a database that is written to has no exact size."""
     packages: tuple[str, ...]
+    uid: int
+    """The OS user whose daemon made it."""
 
     def piece(self) -> bytes:
         return MANIFEST + json.dumps(asdict(self)).encode()

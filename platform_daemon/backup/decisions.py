@@ -6,6 +6,7 @@ restored keyring too. Grants, consent and apps become what both the backup and t
 deleted for that is left to the daemon's start, which takes up narrowings and removals in any case.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from platform_daemon.state import Database, SchemaFromTheFuture
 from platform_daemon.storage import SCHEMAS
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
+from platform_daemon.training.records import SessionRepository
 from platform_daemon.wholeness import STATE, STORE
 
 
@@ -33,6 +35,19 @@ class Carried:
     """Grants of the backup that had been revoked since, "package type.feature"."""
     unreadable: tuple[str, ...] = ()
     """What of the present state could not be read, and so could not be taken over."""
+
+
+def adopt(restored: Path, from_uid: int, clock: Clock) -> None:
+    """Give what belonged to the user whose daemon made the backup to the user of this process, who may have another
+    number on another machine. Other users' enclaves, in a daemon for several, stay theirs."""
+    if from_uid == os.getuid():
+        return
+    database = Database(restored / STATE, SCHEMAS)
+    try:
+        Apps(database, clock).move(from_uid, os.getuid())
+        SessionRepository(database).move(from_uid, os.getuid())
+    finally:
+        database.close()
 
 
 def withdraw_consent(restored: Path, clock: Clock) -> None:

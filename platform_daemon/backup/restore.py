@@ -74,6 +74,7 @@ def restore(
         with swap.making(state) as folder:
             records = _unpack(folder, manifest, pieces, lambda: progress(file.tell()))
             check_folder(folder)
+            decisions.adopt(folder, manifest.uid, clock)
             carried = None if empty else decisions.carry_over(state, folder, clock)
             if carried is None:
                 decisions.withdraw_consent(folder, clock)

@@ -70,7 +70,8 @@ class Snapshot:
             )
             size_bytes = sum(map(len, databases.values())) + _size(storage.folder, formats, files)
             failing.pop_all()
-        return cls(Manifest(release, made_ms, formats, size_bytes, packages), databases, files, records)
+        manifest = Manifest(release, made_ms, formats, size_bytes, packages, os.getuid())
+        return cls(manifest, databases, files, records)
 
     def pieces(self) -> Iterator[bytes]:
         """From the manifest to the totals; may be continued by another thread. Raises Unavailable when the store was

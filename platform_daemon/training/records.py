@@ -171,6 +171,11 @@ class SessionRepository:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE id=?", (session_id,))
 
+    def move(self, from_uid: int, to_uid: int) -> None:
+        """Give one OS user's sessions to another, with the enclaves."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE sessions SET uid = ? WHERE uid = ?", (to_uid, from_uid))
+
     def begin_run(self, session: Session, now_ms: int, start_uri: str, start_version: int) -> Run:
         """Start a new run, and forget the oldest ones."""
         with self._database.transaction() as connection:

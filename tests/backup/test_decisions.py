@@ -1,5 +1,6 @@
 """What was taken back since a backup does not come back with it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +10,15 @@ from context import ContextRegistry
 from context.clock import ManualClock
 from context.permissions import Scope
 from platform_daemon.access import Apps, Permissions
-from platform_daemon.backup.decisions import Carried
+from platform_daemon.backup.decisions import Carried, adopt
 from platform_daemon.errors import NotFound
 from platform_daemon.storage import Storage
+from platform_daemon.store.scope import RECORDS, Selector
 from platform_daemon.store.store import Place, Scan
+from platform_daemon.training.records import SessionRepository
 from tests.backup.samples import backup, opened, restored
 from tests.upgrades.expected import check_artifacts, check_examples
-from tests.upgrades.write_state import EXAMPLES, PACKAGE, URI, WAITING, write
+from tests.upgrades.write_state import EXAMPLES, PACKAGE, UID, URI, WAITING, write
 
 WORDS = Place(1, 1)
 
@@ -63,6 +66,8 @@ def test_cleared_examples_stay_cleared(restored_after: Act) -> None:
     storage, carried = restored_after(lambda storage: storage.store.clear(WORDS))
     assert carried.erased_keys > 0
     assert list(storage.store.scan(Scan(WORDS))) == []
+    # Nobody else can read them either, whatever is left of them in the files.
+    assert storage.store.keyring.select(Selector(kinds=RECORDS, enclave=1)) == {}
     check_artifacts(storage)
     storage.close()
 
@@ -126,6 +131,20 @@ def test_no_id_of_a_key_is_given_twice(restored_after: Act) -> None:
 
     storage, _ = restored_after(seal)
     assert int.from_bytes(storage.store.keyring.seal(1, "later", b"x")[1:9], "big") > given[0]
+    storage.close()
+
+
+def test_another_machine_may_have_another_number_for_the_user(state: Path) -> None:
+    adopt(state, UID, ManualClock())
+    storage = opened(state)
+    (enclave,) = owner(storage)[0].enclaves(PACKAGE)
+    assert (enclave.number, enclave.uid) == (1, os.getuid())
+    (session,) = SessionRepository(storage.database).all()
+    assert session.enclave == enclave
+    storage.close()
+    adopt(state, 4711, ManualClock())
+    storage = opened(state)
+    assert owner(storage)[0].enclaves(PACKAGE) == (enclave,)
     storage.close()
 
 

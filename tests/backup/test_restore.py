@@ -176,7 +176,7 @@ def test_what_to_do_is_said(file: bytes, tmp_path: Path) -> None:
 
 
 def manifest(store: int = 1, state: int = 1) -> bytes:
-    return Manifest("9.0.0", 1, Formats(store, state, 1), 10, ()).piece()
+    return Manifest("9.0.0", 1, Formats(store, state, 1), 10, (), 0).piece()
 
 
 @pytest.mark.parametrize(
