@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.model import Digits
 
+KEEP_ALIVE_S = 600
+
 
 class DigitsAPI(litserve.LitAPI):
     """`{"pixels": [64 numbers]}` in, `{"probabilities": [10 numbers]}` out."""
@@ -33,4 +35,11 @@ class DigitsAPI(litserve.LitAPI):
 
 if __name__ == "__main__":
     server = litserve.LitServer(DigitsAPI(Path(sys.argv[1])), accelerator="cpu")
-    server.run(host="127.0.0.1", port=int(sys.argv[2]), log_level="error", generate_client_file=False)
+    server.run(
+        host="127.0.0.1",
+        port=int(sys.argv[2]),
+        log_level="error",
+        generate_client_file=False,
+        # A connection lasts through the turns of the others.
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
