@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections import Counter
+from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
@@ -25,6 +27,10 @@ LONGEST_ACCOUNT = 256
 _SHORTEST_EXAMPLE_BYTES = 5
 """Example, Features, and a map entry with at least one field: a tag and a length each, and something in the last."""
 
+FEW_EXAMPLES = 8
+Stored = tuple[bool, Added]
+"""Whether it has to be made durable, and what was added."""
+
 
 class CollectionServicer:
     def __init__(
@@ -43,6 +49,8 @@ class CollectionServicer:
         self._permissions = permissions
         self._injection = injection
         self._registry = registry
+        self._queued: Counter[int] = Counter()
+        """Adds of each enclave that wait for a thread, or are on one."""
         self._rate = rate
 
     async def configure(
@@ -74,9 +82,8 @@ class CollectionServicer:
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
         self._rate.admit(enclave.number, len(request.examples))
-        durable, added = await self._threads.run(
-            InOrder(enclave.number), lambda: self._store_with_context(enclave, request)
-        )
+        stored = self._store_at_once(enclave, request)
+        durable, added = stored if stored is not None else await self._store_in_turn(enclave, request)
         if durable:
             # Neither on a thread nor inside the gate: others add meanwhile, and share the wait for the disk.
             await asyncio.wrap_future(self._store.sync())
@@ -123,24 +130,57 @@ class CollectionServicer:
                 enclave, name, ttl_ms=ttl_ms, max_examples=max_examples, wishes=wishes, durable=durable
             )
 
-    def _store_with_context(self, enclave: Enclave, request: pb.SerializedAddRequest) -> tuple[bool, Added]:
-        """Whether it has to be made durable, and what was added."""
+    def _store_at_once(self, enclave: Enclave, request: pb.SerializedAddRequest) -> Stored | None:
+        """A few examples, here on the event loop, where that waits for nothing: to wake a thread would cost several
+        times as much as to store them. None where it might, or where others of the app are still in the queue."""
+        if enclave.number in self._queued or len(request.examples) > FEW_EXAMPLES:
+            return None
+        gate = self._injection.gate(enclave.number)
+        if not gate.acquire(blocking=False):
+            return None
+        try:
+            account = self._collections.account(enclave.number, request.account, create=False)
+            if account is None:
+                return None
+            collection, batch = self._batch(enclave, request, _checked(request), account)
+            added = self._store.add_at_once(batch)
+            return None if added is None else (collection.durable, added)
+        finally:
+            gate.release()
+
+    async def _store_in_turn(self, enclave: Enclave, request: pb.SerializedAddRequest) -> Stored:
+        """On a thread, behind what the app added before."""
+        self._queued[enclave.number] += 1
+        try:
+            return await self._threads.run(InOrder(enclave.number), lambda: self._store_with_context(enclave, request))
+        finally:
+            self._queued[enclave.number] -= 1
+            if not self._queued[enclave.number]:
+                del self._queued[enclave.number]
+
+    def _store_with_context(self, enclave: Enclave, request: pb.SerializedAddRequest) -> Stored:
         examples = _checked(request)
         with self._injection.gate(enclave.number):
-            # Once more, where nothing can come between: the owner may have decided while the call waited its turn.
-            self._check_consent(enclave)
-            collection = self._find(enclave, request.collection)
             account = self._collections.account(enclave.number, request.account, create=True)
             assert account is not None
-            batch = Batch(
-                place=collection.place,
-                account=account,
-                examples=examples,
-                retention=collection.retention,
-                context=self._injection.for_storage(enclave, collection.wishes, request.account),
-                idempotency_key=request.idempotency_key,
-            )
+            collection, batch = self._batch(enclave, request, examples, account)
             return collection.durable, self._store.add(batch)
+
+    def _batch(
+        self, enclave: Enclave, request: pb.SerializedAddRequest, examples: Sequence[bytes], account: int
+    ) -> tuple[Collection, Batch]:
+        """With the gate held."""
+        # Once more, where nothing can come between: the owner may have decided while the call waited its turn.
+        self._check_consent(enclave)
+        collection = self._find(enclave, request.collection)
+        return collection, Batch(
+            place=collection.place,
+            account=account,
+            examples=examples,
+            retention=collection.retention,
+            context=self._injection.for_storage(enclave, collection.wishes, request.account),
+            idempotency_key=request.idempotency_key,
+        )
 
     def _check_consent(self, enclave: Enclave) -> None:
         if not self._permissions.consented(enclave.package):

@@ -41,6 +41,13 @@ def add(collection: Collection, batch: Batch, moment: Moment) -> Added:
     return Added(first, count)
 
 
+def sealable(collection: Collection, batch: Batch, moment: Moment) -> bool:
+    """Whether the keys for a batch of this moment are there, so that `add` makes none, which takes the disk's time."""
+    expiry_ms = moment.now_ms + batch.retention.ttl_ms
+    scopes = collection.scopes(batch.account, batch.context, moment.now_ms, expiry_ms)
+    return collection.room.keyring.can_seal(scopes, len(batch.examples))
+
+
 def _store(collection: Collection, write: WriteBatch, batch: Batch, moment: Moment) -> None:
     collection.settle(moment)
     limit = batch.retention.max_examples

@@ -141,6 +141,10 @@ class Keyring:
             key.seals += seals
         return keys
 
+    def can_seal(self, scopes: Sequence[Scope], seals: int = 1) -> bool:
+        """Whether the keys are there, so that `sealing_keys` has nothing to write."""
+        return all((key := self._sealing.get(scope)) is not None and self._lasts(key, seals) for scope in scopes)
+
     def renew(self, scopes: Iterable[Scope]) -> None:
         """Make new sealing keys for these scopes in one durable write; the earlier ones go on opening."""
         with self._lock:

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from context.clock import DeviceClock
 from platform_daemon.store import erasing, layout, reckoning, rekeying
-from platform_daemon.store.adding import add
+from platform_daemon.store.adding import add, sealable
 from platform_daemon.store.atomic_file import Disk, LocalDisk
 from platform_daemon.store.collection import Collection, Holdings, Room
 from platform_daemon.store.counts import Tally
@@ -39,6 +39,7 @@ from platform_daemon.store.group_sync import GroupSync
 from platform_daemon.store.journal import Clear, Erasure, Journal, Narrow, Remove, Shorten
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
+from platform_daemon.store.pace import Pace
 from platform_daemon.store.quota import UNLIMITED, Quota, Usage
 from platform_daemon.store.reckoning import Count
 from platform_daemon.store.records import RecordSnapshot
@@ -71,6 +72,8 @@ class LevelDBStore:
         self._room = Room(database, keyring, random, self.time, quota=quota)
         self._renewal = Renewal(database, folder.path, disk, clock, self._recover)
         self._syncs = GroupSync(self._sync)
+        self._clock = clock
+        self._pace = Pace()
         self._journal = Journal(database)
         self._registry = threading.Lock()
         self._locks: dict[int, threading.RLock] = defaultdict(threading.RLock)
@@ -129,7 +132,37 @@ class LevelDBStore:
             if self._journal.unfinished:
                 self._finish(place.enclave)
             with self.time.held() as moment:
-                return add(self._collection(place.enclave, place.collection), batch, moment)
+                added = add(self._collection(place.enclave, place.collection), batch, moment)
+        self._pace.wrote(batch.size_bytes, 0.0, self._clock.monotonic_s())
+        return added
+
+    def add_at_once(self, batch: Batch) -> Added | None:
+        began_s, enclave = self._clock.monotonic_s(), batch.place.enclave
+        lock, collection = self._locks.get(enclave), self._known(batch.place)
+        if (
+            lock is None
+            or collection is None
+            or self._journal.unfinished
+            or self._database.failure is not None
+            or not self._pace.calm(batch.size_bytes, began_s)
+            or not lock.acquire(blocking=False)
+        ):
+            return None
+        try:
+            with self._database:
+                moment = self.time.hold_at_once()
+                if moment is None:
+                    return None
+                try:
+                    if not sealable(collection, batch, moment):
+                        return None
+                    added = add(collection, batch, moment)
+                finally:
+                    self.time.let_go()
+        finally:
+            lock.release()
+        self._pace.wrote(batch.size_bytes, self._clock.monotonic_s() - began_s, began_s)
+        return added
 
     def sync(self) -> "Future[None]":
         return self._syncs.join()

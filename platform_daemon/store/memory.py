@@ -71,6 +71,9 @@ class MemoryStore:
         self._collections: dict[Place, _Collection] = defaultdict(_Collection)
         self._open = True
 
+    def add_at_once(self, batch: Batch) -> Added:
+        return self.add(batch)
+
     def add(self, batch: Batch) -> Added:
         with self._lock:
             self._check_open()

@@ -76,6 +76,11 @@ class Batch:
     idempotency_key: bytes = b""
     """A batch with the key of an earlier one of the collection, less than a day old, is not stored again."""
 
+    @property
+    def size_bytes(self) -> int:
+        """Of the examples."""
+        return sum(map(len, self.examples))
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -145,6 +150,11 @@ class Store(Protocol):
     def add(self, batch: Batch) -> Added:
         """Store a batch. When it returns, the examples survive a killed process. An empty one stores and evicts
         nothing. Raises ResourceExhausted where the enclave would hold more than its quota."""
+        ...
+
+    def add_at_once(self, batch: Batch) -> Added | None:
+        """As `add`, where that waits for nothing, neither for another thread nor for the disk: so that an event loop
+        may call it. None, and nothing stored, where it might have to. Raises as `add` does."""
         ...
 
     def sync(self) -> "Future[None]":

@@ -150,10 +150,25 @@ class StoreTime:
         try:
             yield moment
         finally:
-            with self._changed:
-                self._holders -= 1
-                if self._turning:
-                    self._changed.notify_all()
+            self.let_go()
+
+    def hold_at_once(self) -> Moment | None:
+        """As entering `held`, where that needs no waiting, neither for a thread nor for the disk: `let_go` must follow
+        then. None otherwise."""
+        if not self._changed.acquire(blocking=False):
+            return None
+        try:
+            moment = None if self._turning else self._quick_look()
+            self._holders += moment is not None
+            return moment
+        finally:
+            self._changed.release()
+
+    def let_go(self) -> None:
+        with self._changed:
+            self._holders -= 1
+            if self._turning:
+                self._changed.notify_all()
 
     def keep(self, living: Callable[[], Iterable[int]]) -> None:
         """To be called every minute: write down how far time has got. Forgets eras of which no key lives."""
