@@ -40,6 +40,7 @@ if typing.TYPE_CHECKING:
         TrainerOptions,
     )
     from client_lib.predictor import PredictorClient
+    from client_lib.reasons import Reason
     from client_lib.sessions import Attempt, ConditionReading, MetricPair, SessionState, SessionStatus
     from client_lib.tasks import Task
     from client_lib.tensors import Prediction, Ranked, ServedBy, Tensor
@@ -74,6 +75,7 @@ __all__ = [
     "PredictorClient",
     "PredictorOptions",
     "Ranked",
+    "Reason",
     "ResourceExhausted",
     "ServedBy",
     "SessionState",
@@ -120,6 +122,7 @@ _HOMES = {
         "TrainerOptions",
     ),
     "predictor": ("PredictorClient",),
+    "reasons": ("Reason",),
     "sessions": ("Attempt", "ConditionReading", "MetricPair", "SessionState", "SessionStatus"),
     "tasks": ("Task",),
     "tensors": ("Prediction", "Ranked", "ServedBy", "Tensor"),

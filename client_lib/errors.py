@@ -1,4 +1,5 @@
-"""Why a call fails. Each class says who must act; `status` is the gRPC status, `reason` is stable and for programs.
+"""Why a call fails. Each class says who must act; `status` is the gRPC status, `reason` is stable and for programs, and
+one of `client_lib.Reason`.
 
     InsituError
     ├── InvalidArgument        the app: change the argument that `field` names

@@ -1,10 +1,11 @@
-"""README's first app, done as README says: its commands, its program, nothing else."""
+"""README's first app and what else it shows, done as README says: its commands, its programs, nothing else."""
 
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -32,47 +33,89 @@ def answers(socket: Path) -> bool:
         return False
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "INSITU_HOME": str(tmp_path / "home"), "PATH": path}
+@dataclass(frozen=True)
+class Reader:
+    """Who has followed README: a daemon runs, the app is approved, its plans are built, all in one folder."""
 
+    folder: Path
+    environment: dict[str, str]
 
-def test_the_first_app_runs_as_printed(tmp_path: Path, environment: dict[str, str]) -> None:
-    program = block("program: first_app.py")
-    assert len([line for line in program.splitlines() if line.strip()]) <= MAX_PROGRAM_LINES
-    assert (ROOT / "examples" / "first_app.py").read_text() == program
-    (tmp_path / "first_app.py").write_text(program)
-    command = ["bash", "-c", f"exec env {block('commands: daemon')}"]
-    with (tmp_path / "log").open("w") as log:
-        daemon = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log)
-    try:
-        eventually(lambda: answers(tmp_path / "home" / "run" / "control.sock"), timeout_s=60)
-        setup = subprocess.run(
-            ["bash", "-ec", block("commands: setup")],
-            env=environment,
-            cwd=tmp_path,
+    def run(self, program: str) -> str:
+        """What a program prints that runs there."""
+        return self._done([sys.executable, program])
+
+    def follow(self, commands: str) -> str:
+        return self._done(["bash", "-ec", commands])
+
+    def _done(self, command: list[str]) -> str:
+        run = subprocess.run(
+            command,
+            env=self.environment,
+            cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=180,
             check=False,
         )
-        assert setup.returncode == 0, setup.stdout + setup.stderr
-        run = subprocess.run(
-            [sys.executable, "first_app.py"],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
         assert run.returncode == 0, run.stdout + run.stderr
-        before, after = (float(found) for found in re.findall(r"right \w+: +([0-9.]+)", run.stdout))
-        assert after > before + 0.1
+        return run.stdout
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("reader")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    reader = Reader(folder, {**os.environ, "INSITU_HOME": str(folder / "home"), "PATH": path})
+    command = ["bash", "-c", f"exec env {block('commands: daemon')}"]
+    with (folder / "log").open("w") as log:
+        daemon = subprocess.Popen(command, env=reader.environment, cwd=folder, stdout=log, stderr=log)
+    try:
+        eventually(lambda: answers(folder / "home" / "run" / "control.sock"), timeout_s=60)
+        reader.follow(block("commands: setup"))
+        yield reader
     finally:
         daemon.terminate()
         daemon.wait(timeout=30)
+
+
+@pytest.mark.parametrize("name", ["first_app.py", "first_app_async.py"])
+def test_the_first_app_learns(reader: Reader, name: str) -> None:
+    program = (ROOT / "examples" / name).read_text()
+    assert len([line for line in program.splitlines() if line.strip()]) <= MAX_PROGRAM_LINES
+    (reader.folder / name).write_text(program)
+    before, after = (float(found) for found in re.findall(r"right \w+: +([0-9.]+)", reader.run(name)))
+    assert after > before + 0.1
+
+
+def test_the_first_app_is_the_one_that_is_printed() -> None:
+    assert (ROOT / "examples" / "first_app.py").read_text() == block("program: first_app.py")
+
+
+def test_the_examples_of_an_apps_own_tests_pass(tmp_path: Path) -> None:
+    printed = block("program: test_first_app.py")
+    (tmp_path / "test_first_app.py").write_text(printed)
+    (tmp_path / "test_an_app.py").write_text((ROOT / "examples" / "test_an_app.py").read_text())
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--rootdir={tmp_path}",
+            "-c",
+            os.devnull,
+            ".",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    assert "4 passed" in run.stdout
 
 
 def commands_of(row: str) -> Iterator[list[str]]:
