@@ -122,7 +122,8 @@ def _json(piece: bytes, letter: bytes) -> dict[str, Any]:
     if piece[:1] != letter:
         raise out_of_order()
     fields = json.loads(piece[1:])
-    assert isinstance(fields, dict)
+    if not isinstance(fields, dict):
+        raise out_of_order()
     return fields
 
 

@@ -100,7 +100,10 @@ def _unpack(folder: Path, manifest: Manifest, pieces: Iterator[bytes], progress:
         for piece in pieces:
             if complete:
                 raise out_of_order()
-            complete = unpacker.take(piece)
+            try:
+                complete = unpacker.take(piece)
+            except (TypeError, ValueError) as error:
+                raise out_of_order() from error
             progress()
         if not complete:
             raise out_of_order()

@@ -6,16 +6,18 @@ import random
 import signal
 import subprocess
 import sys
+import tarfile
 import tracemalloc
 from pathlib import Path
 
+import plyvel
 import pytest
 
 from context.clock import ManualClock
 from platform_daemon.backup import contents
 from platform_daemon.backup.contents import Formats, Manifest, Totals
 from platform_daemon.backup.decisions import Carried
-from platform_daemon.backup.restore import verify
+from platform_daemon.backup.restore import restore, verify
 from platform_daemon.backup.sessions import PAGE_BYTES
 from platform_daemon.errors import (
     DaemonError,
@@ -25,13 +27,16 @@ from platform_daemon.errors import (
     Unauthenticated,
     Unavailable,
 )
+from platform_daemon.state.database import version_of
+from platform_daemon.store.folder import format_of
 from platform_daemon.store.scope import Selector
 from platform_daemon.store.store import Batch, Place, Retention, Scan
 from tests.backup.samples import PASSPHRASE, QUICK, backup, backups_of, opened, restored, sealed
 from tests.upgrades.expected import check_artifacts, check_examples, check_owner
-from tests.upgrades.write_state import EXAMPLES, PACKAGE, write
+from tests.upgrades.write_state import EXAMPLES, PACKAGE, UID, write
 
 ROOT = Path(__file__).parents[2]
+ARCHIVES = sorted((ROOT / "tests" / "upgrades").glob("state-*.tar.gz"))
 
 
 @pytest.fixture
@@ -198,6 +203,11 @@ def manifest(store: int = 1, state: int = 1) -> bytes:
         ([Totals().piece()], "made wrongly"),
         ([contents.MANIFEST + b'{"of": "a later release"}'], "with the release that made it"),
         ([contents.MANIFEST + b"no JSON"], "with the release that made it"),
+        ([contents.MANIFEST + b"[]"], "made wrongly"),
+        ([manifest(), contents.END + b"[]"], "made wrongly"),
+        ([manifest(), contents.END + b'{"more": 1}'], "made wrongly"),
+        ([manifest(), contents.END + b"no JSON"], "made wrongly"),
+        ([manifest(), b"F\xff"], "made wrongly"),
     ],
 )
 def test_authentic_nonsense_is_refused(pieces: list[bytes], words: str, tmp_path: Path) -> None:
@@ -205,6 +215,46 @@ def test_authentic_nonsense_is_refused(pieces: list[bytes], words: str, tmp_path
         restored(sealed(pieces), tmp_path / "new")
     assert not (tmp_path / "outside").exists()
     assert entries(tmp_path / "new").keys() <= {"examples/lock"}
+
+
+@pytest.mark.parametrize("archive", ARCHIVES, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def test_a_backup_of_an_earlier_release_is_migrated(archive: Path, tmp_path: Path) -> None:
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="tar")
+    state, totals = tmp_path / "state", Totals()
+    formats = Formats(format_of(state / "examples"), version_of(state / "state.db"), version_of(state / "artifacts.db"))
+    pieces = [Manifest("0.1.0", 1, formats, 1, (PACKAGE,), UID).piece()]
+    for path in sorted(path for path in state.rglob("*") if path.is_file()):
+        name = path.relative_to(state).as_posix()
+        if not name.startswith(("examples/examples", "examples/lock")):
+            totals.files += 1
+            totals.file_bytes += path.stat().st_size
+            pieces += [b"F" + name.encode(), b"D" + path.read_bytes()]
+    with plyvel.DB(str(state / "examples" / "examples")) as database:
+        records = [contents.record_bytes(key, value) for key, value in database]
+    totals.records = len(records)
+    restored(sealed([*pieces, *contents.in_pieces(records), totals.piece()]), tmp_path / "new")
+    storage = opened(tmp_path / "new")
+    check_examples(storage)
+    check_artifacts(storage)
+    storage.close()
+
+
+def test_a_restore_costs_no_memory_in_proportion(tmp_path: Path) -> None:
+    value = bytes(500_000)
+    stream = (contents.record_bytes(b"e%d" % number, value) for number in range(60))
+    file = tmp_path / "file"
+    files = {"examples/format": b"insitu example store, format 1\n", "state.db": b"", "artifacts.db": b""}
+    pieces = [piece for name, data in files.items() for piece in (b"F" + name.encode(), b"D" + data)]
+    totals = Totals(len(files), sum(map(len, files.values())), 60)
+    file.write_bytes(sealed([manifest(), *pieces, *contents.in_pieces(stream), totals.piece()]))
+    tracemalloc.start()
+    with file.open("rb") as opened_file:
+        restore(opened_file, PASSPHRASE, tmp_path / "new", ManualClock(), lambda read_bytes: None)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert file.stat().st_size > 30_000_000
+    assert peak_bytes < 3 * PAGE_BYTES
 
 
 def test_a_state_is_not_replaced_unasked(file: bytes, state: Path) -> None:
