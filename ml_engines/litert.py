@@ -71,6 +71,8 @@ class _SignatureRunner:
     """
 
     def __init__(self, interpreter: Any, name: str, signature: Signature) -> None:
+        # Holds the graph's bytes, to which the wrapper has but a pointer: a runner may outlive its model.
+        self._interpreter = interpreter
         public = interpreter.get_signature_runner(name)
         self._wrapper = interpreter._interpreter
         self._subgraph: int = public._subgraph_index
