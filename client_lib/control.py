@@ -26,6 +26,7 @@ SET_CONSENT = Method(_SERVICE, "SetConsent", wire.SetConsentRequest, wire.SetCon
 LIST_PERMISSIONS = Method(_SERVICE, "ListPermissions", wire.ListPermissionsRequest, wire.ListPermissionsResponse)
 SET_PERMISSION = Method(_SERVICE, "SetPermission", wire.SetPermissionRequest, wire.SetPermissionResponse)
 SHOW_DATA = Method(_SERVICE, "ShowData", wire.ShowDataRequest, wire.ShowDataResponse)
+UNHIDE_DATA = Method(_SERVICE, "UnhideData", wire.UnhideDataRequest, wire.UnhideDataResponse)
 CLEAR_DATA = Method(_SERVICE, "ClearData", wire.ClearDataRequest, collections.ClearResponse)
 SHOW_CONTEXT = Method(_SERVICE, "ShowContext", wire.ShowContextRequest, wire.ShowContextResponse)
 SET_SCRIPTED_CONTEXT = Method(
@@ -95,6 +96,10 @@ class ControlClient:
         """Returns how many examples were deleted."""
         request = wire.ClearDataRequest(package=package, collection=collection, account=account)
         return self._call(CLEAR_DATA, request).count
+
+    def unhide_data(self) -> int:
+        """Bring back what only a wrong wall clock had hidden; returns how many examples came back."""
+        return self._call(UNHIDE_DATA, wire.UnhideDataRequest()).examples
 
     def context(self) -> wire.ShowContextResponse:
         return self._call(SHOW_CONTEXT, wire.ShowContextRequest())

@@ -245,6 +245,7 @@ class Primary:
             processes=lambda: self._processes.statuses(self._pool, self._package_of),
             missing_protections=self._processes.missing_protections,
             context_failures=lambda: self._context.failures,
+            time=self._storage.store.time.status,
         )
         scrape, owner = Scrape(self._collectors()), only_uid(os.getuid())
         parts = (

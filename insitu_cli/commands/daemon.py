@@ -92,6 +92,10 @@ def status(as_json: bool) -> None:
             ("predictions", found.predictions),
         ]
     )
+    if since_ms := found.clock.unconfirmed_since_ms:
+        click.echo(
+            f"time: not confirmed since {output.when(since_ms)}; what has expired is hidden, but not destroyed yet"
+        )
     for protection in found.missing_protections:
         click.echo(f"missing: {protection}")
     output.print_table(

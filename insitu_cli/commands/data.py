@@ -80,6 +80,25 @@ def clear(package: str, collection: str, account: str, yes: bool, as_json: bool)
 
 
 @command.command()
+@output.json_option
+def unhide(as_json: bool) -> None:
+    """Bring back what only a wrong clock had hidden.
+
+    An example is hidden for good as soon as the clock has shown its expiry, even if that was a mistake and the clock is
+    right again. This says that it was one. What has really expired stays away.
+
+    \b
+    Example: insitu data unhide
+    """
+    with owner.connect() as control:
+        count = control.unhide_data()
+    if as_json:
+        output.print_json({"examples": count})
+    else:
+        click.echo(f"{output.count(count, 'example')} came back")
+
+
+@command.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @backups.passphrase_option
 @output.json_option

@@ -91,6 +91,21 @@ def eligibility(seen: Snapshot) -> Iterable[Finding]:
             yield problem("training", message, f"{remedy}, or {other}")
 
 
+def clock(seen: Snapshot) -> Iterable[Finding]:
+    if seen.daemon is None or not seen.daemon.status.clock.unconfirmed_since_ms:
+        return
+    found = seen.daemon.status.clock
+    side, hours = ("ahead of" if found.lead_ms > 0 else "behind"), abs(found.lead_ms) / 3_600_000
+    message = (
+        f"the wall clock is {hours:,.1f} h {side} confirmed time: what has expired is hidden, but not destroyed before "
+        f"{found.needs_ms / 3_600_000:,.1f} h of running without a jump"
+    )
+    remedy = (
+        "sudo timedatectl set-ntp true confirms it at once; insitu data unhide after a mistaken clock is right again"
+    )
+    yield notice("clock", message, remedy)
+
+
 def sessions(seen: Snapshot) -> Iterable[Finding]:
     for session in seen.daemon.sessions if seen.daemon else ():
         name = f"the session {session.status.options.session} of {session.package}"
@@ -129,4 +144,4 @@ def _explain(session: control_pb2.AppSession) -> str:
     return f"insitu train explain {session.status.options.session} --app {session.package}"
 
 
-CHECKS: tuple[Check, ...] = (answers, losses, apps, context, eligibility, sessions)
+CHECKS: tuple[Check, ...] = (answers, losses, clock, apps, context, eligibility, sessions)

@@ -256,6 +256,9 @@ class LevelDBStore:
                 held.enter_context(self._lock(enclave))
             yield self._database.snapshot()
 
+    def unhide(self) -> None:
+        self.time.unhide()
+
     def close(self) -> None:
         self._syncs.close()
         self._database.close()

@@ -175,6 +175,12 @@ class MemoryStore:
             for entry in collection.entries:
                 entry.shorten(ttl_ms, moment)
 
+    def unhide(self) -> None:
+        with self._lock:
+            self._check_open()
+            self._now()
+            self._time = timekeeping.unhidden(self._time)
+
     def clear(self, place: Place, account: int | None = None) -> int:
         with self._lock:
             self._check_open()

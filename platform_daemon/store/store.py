@@ -189,6 +189,10 @@ class Store(Protocol):
         """Bring the expiry of stored examples forward to `ttl_ms` after their storage, where it is later."""
         ...
 
+    def unhide(self) -> None:
+        """Bring back what only a wrong wall clock had hidden: the device's owner says that it was wrong."""
+        ...
+
     def clear(self, place: Place, account: int | None = None) -> int:
         """Delete a collection's examples, or one account's; returns how many. Unreadable on return."""
         ...

@@ -124,3 +124,9 @@ def test_an_example_without_features_is_refused(daemon: Daemon) -> None:
         with pytest.raises(InvalidArgument, match="number 1 has no feature"):
             words.add_many([{"x": 1.0}, {}]).result()
         assert words.stats().examples == 0
+
+
+def test_time_is_confirmed_unless_the_clock_has_jumped(daemon: Daemon) -> None:
+    with daemon.control() as control:
+        assert not control.status().clock.unconfirmed_since_ms
+        assert control.unhide_data() == 0

@@ -122,6 +122,10 @@ SPOILT: dict[str, tuple[Snapshot, str, Severity, str]] = {
         spoilt(daemon=replace(DAEMON, apps=[pb.AppRecord(package=PACKAGE, state=pb.REQUESTED)])),
         "app", N, f"insitu app approve {PACKAGE}",
     ),
+    "a clock that is not confirmed": (
+        spoilt(daemon=replace(DAEMON, status=status(clock=pb.ClockStatus(unconfirmed_since_ms=1, lead_ms=5_000_000)))),
+        "clock", N, "set-ntp true",
+    ),
     "an app without consent": (
         spoilt(daemon=replace(DAEMON, apps=[pb.AppRecord(package=PACKAGE, state=pb.REGISTERED)])),
         "app", N, f"insitu consent give {PACKAGE}",

@@ -46,6 +46,7 @@ PUBLISHED = {
     "Control/BeginBackup": 304,
     "Control/ReadBackup": 305,
     "Control/EndBackup": 306,
+    "Control/UnhideData": 307,
 }
 METHODS = {
     f"{service.name}/{method.name}": method

@@ -316,6 +316,19 @@ def test_no_jump_back_revives(store: Store, clock: ManualClock, jump_s: int) -> 
     assert store.sweep().examples == 2
 
 
+def test_the_owner_brings_back_what_a_mistaken_clock_had_hidden(store: Store, clock: ManualClock) -> None:
+    add(store, b"brief", ttl_ms=HOUR_MS)
+    add(store, b"long", ttl_ms=DAY_MS)
+    clock.jump(2 * 86_400)
+    assert values(store) == []
+    clock.jump(-2 * 86_400)
+    clock.advance(3600)
+    assert values(store) == []
+    store.unhide()
+    assert values(store) == [b"long"]
+    assert store.stats(WORDS).examples == 1
+
+
 @pytest.mark.parametrize("jump_s", [86_400, 315_360_000])
 def test_a_jump_forward_hides_and_destroys_nothing(store: Store, clock: ManualClock, jump_s: int) -> None:
     """What is stored meanwhile lives on when the jump was a mistake, and no longer than it was to."""

@@ -34,6 +34,18 @@ class DataPart:
             count += await self._forgetting.clear(enclave, chosen, request.account)
         return collection_pb2.ClearResponse(count=count)
 
+    async def unhide_data(self, request: pb.UnhideDataRequest, context: CallContext) -> pb.UnhideDataResponse:
+        return pb.UnhideDataResponse(examples=await asyncio.to_thread(self._unhide))
+
+    def _unhide(self) -> int:
+        before = self._living()
+        self._store.unhide()
+        return max(0, self._living() - before)
+
+    def _living(self) -> int:
+        places = [one.place for enclave in self._apps.enclaves() for one in self._collections.all(enclave.number)]
+        return sum(self._store.stats(place).examples for place in places)
+
     def _chosen(self, enclave: Enclave, name: str) -> list[Collection]:
         if not name:
             return self._collections.all(enclave.number)

@@ -9,6 +9,7 @@ from platform_daemon.access import Apps, AppState, Sessions
 from platform_daemon.prediction.service import PredictionService
 from platform_daemon.state.collections import CollectionRepository
 from platform_daemon.store.store import Store
+from platform_daemon.store.store_time import TimeStatus
 from platform_daemon.transport.calls import CallContext
 
 
@@ -36,6 +37,7 @@ class StatusPart:
         processes: Callable[[], Sequence[pb.ProcessStatus]],
         missing_protections: Callable[[], Sequence[str]],
         context_failures: Callable[[], Sequence[str]],
+        time: Callable[[], TimeStatus],
     ) -> None:
         self._identity = identity
         self._apps = apps
@@ -47,6 +49,7 @@ class StatusPart:
         self._processes = processes
         self._missing_protections = missing_protections
         self._context_failures = context_failures
+        self._time = time
 
     async def get_status(self, request: pb.GetStatusRequest, context: CallContext) -> pb.DaemonStatus:
         places = [one.place for enclave in self._apps.enclaves() for one in self._collections.all(enclave.number)]
@@ -67,4 +70,9 @@ class StatusPart:
             lost_examples=sum(one.lost for one in stats),
             predictions=self._prediction.predictions,
             context_failures=self._context_failures(),
+            clock=_clock(self._time()),
         )
+
+
+def _clock(time: TimeStatus) -> pb.ClockStatus:
+    return pb.ClockStatus(unconfirmed_since_ms=time.unconfirmed_since_ms, lead_ms=time.lead_ms, needs_ms=time.needs_ms)

@@ -27,7 +27,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DaemonStatus(_message.Message):
-    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file", "lost_examples", "context_failures")
+    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file", "lost_examples", "clock", "context_failures")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_MS_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class DaemonStatus(_message.Message):
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     CONFIGURATION_FILE_FIELD_NUMBER: _ClassVar[int]
     LOST_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FAILURES_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
@@ -57,8 +58,9 @@ class DaemonStatus(_message.Message):
     predictions: int
     configuration_file: str
     lost_examples: int
+    clock: ClockStatus
     context_failures: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ..., lost_examples: _Optional[int] = ..., context_failures: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ..., lost_examples: _Optional[int] = ..., clock: _Optional[_Union[ClockStatus, _Mapping]] = ..., context_failures: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetMetricsRequest(_message.Message):
     __slots__ = ()
@@ -69,6 +71,16 @@ class Metrics(_message.Message):
     TEXT_FIELD_NUMBER: _ClassVar[int]
     text: str
     def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class ClockStatus(_message.Message):
+    __slots__ = ("unconfirmed_since_ms", "lead_ms", "needs_ms")
+    UNCONFIRMED_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    LEAD_MS_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_MS_FIELD_NUMBER: _ClassVar[int]
+    unconfirmed_since_ms: int
+    lead_ms: int
+    needs_ms: int
+    def __init__(self, unconfirmed_since_ms: _Optional[int] = ..., lead_ms: _Optional[int] = ..., needs_ms: _Optional[int] = ...) -> None: ...
 
 class ProcessStatus(_message.Message):
     __slots__ = ("role", "pid", "package", "started_ms", "restarts")
@@ -245,6 +257,16 @@ class ClearDataRequest(_message.Message):
     collection: str
     account: str
     def __init__(self, package: _Optional[str] = ..., collection: _Optional[str] = ..., account: _Optional[str] = ...) -> None: ...
+
+class UnhideDataRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class UnhideDataResponse(_message.Message):
+    __slots__ = ("examples",)
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    examples: int
+    def __init__(self, examples: _Optional[int] = ...) -> None: ...
 
 class ShowContextRequest(_message.Message):
     __slots__ = ()

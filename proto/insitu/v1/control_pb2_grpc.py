@@ -93,6 +93,11 @@ class ControlStub(object):
                 request_serializer=insitu_dot_v1_dot_control__pb2.ClearDataRequest.SerializeToString,
                 response_deserializer=insitu_dot_v1_dot_collection__pb2.ClearResponse.FromString,
                 _registered_method=True)
+        self.UnhideData = channel.unary_unary(
+                '/insitu.v1.Control/UnhideData',
+                request_serializer=insitu_dot_v1_dot_control__pb2.UnhideDataRequest.SerializeToString,
+                response_deserializer=insitu_dot_v1_dot_control__pb2.UnhideDataResponse.FromString,
+                _registered_method=True)
         self.ShowContext = channel.unary_unary(
                 '/insitu.v1.Control/ShowContext',
                 request_serializer=insitu_dot_v1_dot_control__pb2.ShowContextRequest.SerializeToString,
@@ -228,6 +233,14 @@ class ControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UnhideData(self, request, context):
+        """Brings back what only a wrong wall clock had hidden, in all apps: its owner says that it was wrong. What has expired
+        by confirmed time stays away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ShowContext(self, request, context):
         """The present readings of all context types.
         """
@@ -356,6 +369,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ClearData,
                     request_deserializer=insitu_dot_v1_dot_control__pb2.ClearDataRequest.FromString,
                     response_serializer=insitu_dot_v1_dot_collection__pb2.ClearResponse.SerializeToString,
+            ),
+            'UnhideData': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnhideData,
+                    request_deserializer=insitu_dot_v1_dot_control__pb2.UnhideDataRequest.FromString,
+                    response_serializer=insitu_dot_v1_dot_control__pb2.UnhideDataResponse.SerializeToString,
             ),
             'ShowContext': grpc.unary_unary_rpc_method_handler(
                     servicer.ShowContext,
@@ -707,6 +725,33 @@ class Control(object):
             '/insitu.v1.Control/ClearData',
             insitu_dot_v1_dot_control__pb2.ClearDataRequest.SerializeToString,
             insitu_dot_v1_dot_collection__pb2.ClearResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnhideData(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/insitu.v1.Control/UnhideData',
+            insitu_dot_v1_dot_control__pb2.UnhideDataRequest.SerializeToString,
+            insitu_dot_v1_dot_control__pb2.UnhideDataResponse.FromString,
             options,
             channel_credentials,
             insecure,
