@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.faults.backed_up import back_up_while_apps_write
+from tests.faults.bad_credentials import present_bad_credentials
 from tests.faults.canaries import betray_nothing
 from tests.faults.damaged_stores import cut_logs, flip_bits
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
@@ -56,7 +58,7 @@ LOOPS = (
     FaultLoop(
         "K1",
         "SIGKILL the primary while eight apps write",
-        8,
+        20,
         2,
         lambda count, seed, plans: kill_while_apps_write(count, seed),
     ),
@@ -85,7 +87,7 @@ LOOPS = (
     FaultLoop(
         "K5",
         "SIGKILL the trainer, unplug the device, at any point of a run",
-        10,
+        13,
         2,
         lambda count, seed, plans: disturb_trainers(count, seed, plans / "train.plan"),
     ),
@@ -148,10 +150,31 @@ LOOPS = (
         lambda count, seed, plans: betray_nothing(count, seed, plans / "train.plan"),
     ),
     FaultLoop(
+        "K12-lane",
+        "credentials replayed, expired, forged, another user's or audience's, on the framed lane",
+        300,
+        1,
+        lambda count, seed, plans: present_bad_credentials(count, seed, "lane"),
+    ),
+    FaultLoop(
+        "K12-grpc",
+        "the same over gRPC",
+        300,
+        1,
+        lambda count, seed, plans: present_bad_credentials(count, seed, "grpc"),
+    ),
+    FaultLoop(
         "SIGTERM",
         "SIGTERM while apps write and a session trains",
         5,
         1,
         lambda count, seed, plans: stop_under_load(count, seed, plans / "train.plan"),
+    ),
+    FaultLoop(
+        "BACKUP",
+        "back up while four apps write, at times kill the daemon meanwhile, and restore",
+        4,
+        1,
+        lambda count, seed, plans: back_up_while_apps_write(count, seed),
     ),
 )
