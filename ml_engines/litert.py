@@ -102,10 +102,12 @@ class _SignatureRunner:
             wanted = ", ".join(sorted(name for name, _, _ in self._inputs)) or "none"
             got = ", ".join(sorted(arrays)) or "none"
             raise BadInput(f"signature {self._name!r} takes the inputs {wanted}, not {got}")
-        shapes = []
-        for name, _, kind in self._inputs:
+        shapes, before = [], self._allocated
+        for place, (name, _, kind) in enumerate(self._inputs):
             array = arrays[name]
-            if not (array.shape == kind.shape and array.dtype == kind.dtype) and not kind.fits(array):
+            # A shape that is allocated has been found to fit.
+            known = before is not None and array.shape == before[place] and array.dtype == kind.dtype
+            if not known and not kind.fits(array):
                 raise BadInput(f"input {name!r} is {array.dtype}{list(array.shape)}, the graph takes {kind}")
             shapes.append(array.shape)
         return shapes

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ DTYPES: Mapping[int, np.dtype[np.generic]] = {
 }
 """NumPy's type for each `insitu.v1.DataType`. Bytes are object arrays whose elements are `bytes`."""
 
-_DATA_TYPES = {dtype: number for number, dtype in DTYPES.items()}
+_DATA_TYPES: Mapping[np.dtype[np.generic], Any] = {dtype: number for number, dtype in DTYPES.items()}
 
 # A graph may answer in a type that the protocol does not have: the next wider one holds every value of it.
 _WIDER = {
@@ -54,9 +55,9 @@ def to_tensor(name: str, array: NDArray[np.generic]) -> example_pb2.Tensor:
     if data_type is None:
         raise BadInput(f"{name}: arrays of {array.dtype} cannot be sent; let the graph cast to float32 or int64")
     content = array if array.dtype == dtype else array.astype(dtype)
-    return example_pb2.Tensor(
-        name=name, dtype=example_pb2.DataType.Name(data_type), shape=array.shape, data=content.tobytes()
-    )
+    message = example_pb2.Tensor(name=name, shape=array.shape, data=content.tobytes())
+    message.dtype = data_type  # the number: to look its name up would take as long as all the rest
+    return message
 
 
 def from_tensor(tensor: example_pb2.Tensor) -> NDArray[np.generic]:

@@ -1,8 +1,6 @@
 """Serves an inference worker's channel with a few threads, each command answered by one reply."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from insitu.v1 import worker_pb2
 from ml_engines.errors import BadInput, EngineError
@@ -38,21 +36,19 @@ class _LoadedModel:
         self._lock = threading.Lock()
         self._unloaded = False
 
-    @contextmanager
-    def instance(self) -> Iterator[ServingModel]:
-        """One that no other thread uses meanwhile; loaded now where all are in use."""
+    def take(self) -> ServingModel:
+        """One that no other thread uses until it is given back; loaded now where all are in use."""
         with self._lock:
             found = self._idle.pop() if self._idle else None
-        model = found or ServingModel(self._load, self._engines)
-        try:
-            yield model
-        finally:
-            with self._lock:
-                keep = not self._unloaded
-                if keep:
-                    self._idle.append(model)
-            if not keep:
-                model.close()
+        return found or ServingModel(self._load, self._engines)
+
+    def give_back(self, model: ServingModel) -> None:
+        with self._lock:
+            keep = not self._unloaded
+            if keep:
+                self._idle.append(model)
+        if not keep:
+            model.close()
 
     def unload(self) -> None:
         """Free the idle instances now, those in use when they come back."""
@@ -112,8 +108,12 @@ class WorkerLoop:
     def _execute(self, command: worker_pb2.WorkerCommand) -> worker_pb2.WorkerReply:
         match command.WhichOneof("command"):
             case "run":
-                with self._model(command.run.model_key).instance() as model:
+                loaded = self._model(command.run.model_key)
+                model = loaded.take()
+                try:
                     return model.run(command.run)
+                finally:
+                    loaded.give_back(model)
             case "load":
                 return self._load(command.load)
             case "unload":
