@@ -121,6 +121,10 @@ class Control:
         )
         return collection_pb2.ClearResponse(count=count)
 
+    def unhide_data(self, request: control_pb2.UnhideDataRequest) -> control_pb2.UnhideDataResponse:
+        """Nothing is ever hidden here: there is one clock, and it goes as the test says."""
+        return control_pb2.UnhideDataResponse()
+
     def show_context(self, request: control_pb2.ShowContextRequest) -> control_pb2.ShowContextResponse:
         return control_pb2.ShowContextResponse(
             readings=[
