@@ -52,9 +52,19 @@ class Manifest:
 
     @classmethod
     def read(cls, piece: bytes) -> "Manifest":
-        """Raises DataLoss."""
+        """Raises DataLoss; KeyError, TypeError and ValueError for what a later release may say."""
         fields = _json(piece, MANIFEST)
         formats, packages = Formats(**fields.pop("formats")), tuple(fields.pop("packages"))
+        numbers = (
+            formats.store,
+            formats.state,
+            formats.artifacts,
+            fields["made_ms"],
+            fields["size_bytes"],
+            fields["uid"],
+        )
+        if not all(type(number) is int for number in numbers):
+            raise TypeError(f"{numbers} are no numbers")
         return cls(formats=formats, packages=packages, **fields)
 
 
