@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from client_lib.errors import InsituError, Unauthenticated
+from client_lib.errors import DaemonNotRunning, InsituError, Unauthenticated
 from client_lib.retry import INTERACTIVE, RetryPolicy
 from client_lib.steps import Cell, Pause, Steps, T, once, send
 from client_lib.transport import Method, Request, Response
@@ -22,6 +22,8 @@ class Calls:
         self._make_lock = make_lock
         self._rng = rng
         self.session: Cell[str] = self.new_cell()
+        self._was_there = False
+        """The daemon has answered, and nobody has waited for it in vain since."""
 
     def new_cell(self) -> Cell[Any]:
         """A cell for what users of this connection are to make once."""
@@ -46,14 +48,21 @@ class Calls:
             lambda session: send(method, request, session, timeout_s), repeatable=method.repeatable, policy=policy
         )
 
+    def _open_anew(self) -> Steps[str]:
+        session = yield from self._open_session()
+        self._was_there = True
+        return session
+
     def _persist(self, act: Callable[[str], Steps[T]], *, repeatable: bool, policy: RetryPolicy) -> Steps[T]:
-        renewals = _RENEWALS
+        renewals, was_there = _RENEWALS, self._was_there
         delays = policy.delays(self._rng)
         while True:
             session = ""
             try:
-                session = self.session.value or (yield from once(self.session, self._open_session))
-                return (yield from act(session))
+                session = self.session.value or (yield from once(self.session, self._open_anew))
+                outcome = yield from act(session)
+                self._was_there = True
+                return outcome
             except Unauthenticated as error:
                 # A nonce from before a restart says nothing against the app.
                 if not renewals or not (session or error.reason == "BAD_NONCE"):
@@ -63,7 +72,9 @@ class Calls:
             except InsituError as error:
                 # Without a session nothing but a handshake was tried, which can always be made again.
                 delay = next(delays, None) if repeatable or not session else None
-                if delay is None or not policy.retries(error):
+                if delay is None or not policy.retries(error, was_there=was_there or self._was_there):
+                    # Nobody else need wait for a daemon that does not come back.
+                    self._was_there &= not isinstance(error, DaemonNotRunning)
                     raise
                 yield Pause(max(delay, error.retry_after_s or 0.0))
 

@@ -14,7 +14,7 @@ class RetryPolicy:
     patience_s: float
     """The most that all delays of one call add up to."""
     rides_out_restarts: bool
-    """Whether to wait for a daemon that is not running, as after an update, or to say so at once."""
+    """Whether to wait for a daemon that nobody has seen running, or to say so at once."""
     first_s: float = 0.05
     longest_s: float = 1.0
 
@@ -27,11 +27,13 @@ class RetryPolicy:
             left -= delay
             step = min(step * 2, self.longest_s)
 
-    def retries(self, error: InsituError) -> bool:
-        """Whether the same call may succeed within the patience: the daemon says when, or is away for a while."""
+    def retries(self, error: InsituError, *, was_there: bool = False) -> bool:
+        """Whether the same call may succeed within the patience: the daemon says when, or is away for a while.
+        `was_there`: it has answered on this connection, and so is probably being restarted."""
         if error.retry_after_s is not None:
             return error.retry_after_s <= self.patience_s
-        return isinstance(error, Unavailable) and (self.rides_out_restarts or not isinstance(error, DaemonNotRunning))
+        waits = self.rides_out_restarts or was_there
+        return isinstance(error, Unavailable) and (waits or not isinstance(error, DaemonNotRunning))
 
 
 INTERACTIVE = RetryPolicy(patience_s=3.0, rides_out_restarts=False)

@@ -22,17 +22,17 @@ class ScriptedTransport:
     """Answers with the errors it is given, in order, and then with success."""
 
     def __init__(self, *errors: InsituError) -> None:
-        self._errors = deque(errors)
+        self.errors = deque(errors)
         self.sessions: list[str] = []
 
     def call(self, method: Method[Request, Response], request: Request, *, session: str, timeout_s: float) -> Response:
         self.sessions.append(session)
-        if self._errors:
-            raise self._errors.popleft()
+        if self.errors:
+            raise self.errors.popleft()
         return method.response_type()
 
     def close(self) -> None:
-        self._errors.clear()
+        self.errors.clear()
 
 
 class Bench:
@@ -139,9 +139,42 @@ def test_what_was_never_sent_is() -> None:
     assert (bench.opened, len(bench.slept_s)) == (2, 1)
 
 
+def test_a_daemon_that_has_answered_is_waited_for_while_it_restarts() -> None:
+    bench = Bench()
+    bench.stats()
+    bench.transport.errors.extend([DaemonNotRunning("x")] * 3)
+    bench.stats()
+    assert len(bench.slept_s) == 3
+
+
+def test_one_that_opened_the_session_has_answered() -> None:
+    bench = Bench(DaemonNotRunning("x"))
+    bench.connection.open()
+    bench.stats()
+    assert len(bench.slept_s) == 1
+
+
+def test_who_has_waited_in_vain_is_told_at_once_from_then_on() -> None:
+    bench = Bench()
+    bench.stats()
+    bench.transport.errors.extend([DaemonNotRunning("x")] * 1000)
+    with pytest.raises(DaemonNotRunning):
+        bench.stats()
+    assert sum(bench.slept_s) == pytest.approx(INTERACTIVE.patience_s)
+    bench.slept_s.clear()
+    with pytest.raises(DaemonNotRunning):
+        bench.stats()
+    assert bench.slept_s == []
+    bench.transport.errors.clear()
+    bench.stats()
+    bench.transport.errors.append(DaemonNotRunning("x"))
+    bench.stats()
+    assert len(bench.slept_s) == 1
+
+
 def test_absent_daemon_is_waited_for_only_in_the_background() -> None:
     absent = DaemonNotRunning("/run/insitu.sock")
-    impatient = Bench(absent)
+    impatient = Bench(openings=(absent,))
     with pytest.raises(DaemonNotRunning):
         impatient.stats()
     assert impatient.slept_s == []

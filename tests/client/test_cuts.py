@@ -174,14 +174,18 @@ def outcome(act: Callable[[], list[int]]) -> list[int]:
 # A daemon that is gone
 
 
-def test_without_a_daemon_everything_fails_at_once_and_says_what_to_start(memory: testing.Device) -> None:
+def test_a_daemon_that_was_there_is_waited_for_once_and_then_everything_fails_at_once(memory: testing.Device) -> None:
     learning = memory.connect(PACKAGE)
     words = learning.get_collection_client(CollectionOptions("words"))
     memory.stop()
     before = memory.now
     with pytest.raises(DaemonNotRunning, match="start it with: insitu daemon run"):
         words.stats()
-    assert memory.now == before
+    waited = memory.now
+    assert waited > before
+    with pytest.raises(DaemonNotRunning):
+        words.stats()
+    assert memory.now == waited
     memory.start()
     assert words.stats().examples == 0
 

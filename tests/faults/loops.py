@@ -13,6 +13,7 @@ from tests.faults.floods import serve_as_before, serve_beside_a_flood
 from tests.faults.full_disk import fill_disks
 from tests.faults.killed_primary import kill_while_apps_write
 from tests.faults.machines import disagreements
+from tests.faults.restarts import restart_under_load
 from tests.faults.shutdowns import stop_under_load
 from tests.faults.tenants import disagree
 from tests.fuzz.campaign import fuzz_in_turn
@@ -176,5 +177,12 @@ LOOPS = (
         4,
         1,
         lambda count, seed, plans: back_up_while_apps_write(count, seed),
+    ),
+    FaultLoop(
+        "RESTART",
+        "SIGTERM and SIGKILL the primary, then start it, while apps add, predict and schedule",
+        6,
+        1,
+        restart_under_load,
     ),
 )
