@@ -90,6 +90,8 @@ class Collection:
 
     def settle(self, moment: Moment) -> None:
         """Make `live`, `live_bytes` and `next_expiry_ms` those of the moment."""
+        if self.turns == moment.turns and moment.single and moment.now_ms < self.next_expiry_ms.get(moment.present, 0):
+            return
         if self.turns != moment.turns:
             self.reload(self.ledger)
             self.turns = moment.turns

@@ -23,15 +23,20 @@ class Counts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tally = Tally()
+        # Apart, since every add counts: to make a tally each time would cost more than the rest of it.
+        self._added = 0
+        self._evicted = 0
+        self._expired = 0
+        self._quarantined = 0
 
     @property
     def tally(self) -> Tally:
-        return self._tally
+        with self._lock:
+            return Tally(self._added, self._evicted, self._expired, self._quarantined)
 
     def add(self, *, added: int = 0, evicted: int = 0, expired: int = 0, quarantined: int = 0) -> None:
         with self._lock:
-            old = self._tally
-            self._tally = Tally(
-                old.added + added, old.evicted + evicted, old.expired + expired, old.quarantined + quarantined
-            )
+            self._added += added
+            self._evicted += evicted
+            self._expired += expired
+            self._quarantined += quarantined

@@ -69,7 +69,9 @@ class Database:
         """Raises DataLoss when the database is damaged."""
         self._path = path
         self._disk = disk or LocalDisk()
-        self._changed = threading.Condition()
+        # Named apart: to take the condition itself costs as much again, and every call passes the gate twice.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._inside = 0
         self._open = True
         self._writing = threading.Lock()
@@ -101,7 +103,7 @@ class Database:
     def __enter__(self) -> "Database":
         """Waits while the database is being reopened. Raises Unavailable once closed, and what kept it from being
         opened again while it is not."""
-        with self._changed:
+        with self._lock:
             if not self._open:
                 raise Unavailable("the example store is closed: repeat when the daemon is back", reason="STORE_CLOSED")
             if self._db is None:
@@ -112,7 +114,7 @@ class Database:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._changed:
+        with self._lock:
             self._inside -= 1
             if not self._inside:
                 self._changed.notify_all()

@@ -279,6 +279,8 @@ class LevelDBStore:
             self._renewal.attempt()
 
     def _lock(self, enclave: int) -> threading.RLock:
+        if known := self._locks.get(enclave):
+            return known
         with self._registry:
             return self._locks[enclave]
 

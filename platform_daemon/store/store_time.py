@@ -12,9 +12,10 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from context.clock import DeviceClock
 from platform_daemon.errors import ResourceExhausted
@@ -44,8 +45,7 @@ class TimeStatus:
     """Confirmed after so much more running time without a jump, or at once by NTP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What one look at the clocks says of all that is stored."""
 
     state: Timekeeping
@@ -108,8 +108,10 @@ class StoreTime:
         self._clock = clock
         self._retire_keys = retire_keys
         self._disk = disk
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._holders = 0
+        self._hold = _Hold(self._enter, self.let_go)
         self._turning = False
         self._promised_ms = 0
         self._open = True
@@ -141,16 +143,9 @@ class StoreTime:
                 moment = self._look()
         return moment
 
-    @contextmanager
-    def held(self) -> Iterator[Moment]:
+    def held(self) -> AbstractContextManager[Moment]:
         """Keep the present era from ending meanwhile. Inside, take no enclave's lock and do not ask for the time."""
-        with self._changed:
-            moment = self._quick_look() or self._look()
-            self._holders += 1
-        try:
-            yield moment
-        finally:
-            self.let_go()
+        return self._hold
 
     def hold_at_once(self) -> Moment | None:
         """As entering `held`, where that needs no waiting, neither for a thread nor for the disk: `let_go` must follow
@@ -165,7 +160,7 @@ class StoreTime:
             self._changed.release()
 
     def let_go(self) -> None:
-        with self._changed:
+        with self._lock:
             self._holders -= 1
             if self._turning:
                 self._changed.notify_all()
@@ -198,6 +193,12 @@ class StoreTime:
                 self._look()
                 self._save(promise_ms=0)
                 self._open = False
+
+    def _enter(self) -> Moment:
+        with self._lock:
+            moment = self._quick_look() or self._look()
+            self._holders += 1
+        return moment
 
     def _quick_look(self) -> Moment | None:
         """None where a second has passed since the last look, or the two clocks have not gone the same way since."""
@@ -248,6 +249,22 @@ class StoreTime:
             log.error("the time cannot be written down: %s", error)
         else:
             self._promised_ms = promised_ms
+
+
+class _Hold(AbstractContextManager[Moment]):
+    """No generator: every add goes through it."""
+
+    __slots__ = ("_enter", "_leave")
+
+    def __init__(self, enter: Callable[[], Moment], leave: Callable[[], None]) -> None:
+        self._enter = enter
+        self._leave = leave
+
+    def __enter__(self) -> Moment:
+        return self._enter()
+
+    def __exit__(self, *error: object) -> None:
+        self._leave()
 
 
 def moment_of(state: Timekeeping, wall_ms: int, confirmed_ms: int, turns: int) -> Moment:
