@@ -16,6 +16,7 @@ from tests.faults.machines import disagreements
 from tests.faults.restarts import restart_under_load
 from tests.faults.shutdowns import stop_under_load
 from tests.faults.tenants import disagree
+from tests.faults.traced import watch_system_calls
 from tests.fuzz.campaign import fuzz_in_turn
 from tests.fuzz.target import names
 from tests.store.small_disk import namespaces
@@ -163,6 +164,13 @@ LOOPS = (
         300,
         1,
         lambda count, seed, plans: present_bad_credentials(count, seed, "grpc"),
+    ),
+    FaultLoop(
+        "K14",
+        "rounds of training and of hostile predictions under strace",
+        1,
+        1,
+        watch_system_calls,
     ),
     FaultLoop(
         "SIGTERM",
