@@ -62,9 +62,9 @@ class Moment(NamedTuple):
 
     def hidden_ms(self, key_id: int) -> int:
         """What this key sealed is hidden if it expires at this time or earlier."""
-        era = self.state.era_of(key_id)
-        if era is self.state.era:
+        if key_id >= self.state.eras[-1].first_key:
             return self.now_ms
+        era = self.state.era_of(key_id)
         return max(self.now_ms, era.seen_ms, self.confirmed_ms + era.offset_ms)
 
     def ended_ms(self, key_id: int) -> int:
@@ -96,6 +96,9 @@ class Moment(NamedTuple):
         return min(0, present.offset_ms - present.riding_ms - era.offset_ms + era.riding_ms)
 
 
+_Look = tuple[Timekeeping, Reading, int]
+
+
 class StoreTime:
     """Any thread may ask. Whoever stores does so within `held`."""
 
@@ -116,8 +119,10 @@ class StoreTime:
         self._promised_ms = 0
         self._open = True
         self._turns = 0
-        self._known: tuple[Timekeeping, Reading, int] | None = None
-        """The last look, and the turn that it was in."""
+        self._known: _Look | None = None
+        """The last look and the turn that it was in."""
+        self._last: tuple[_Look | None, int, int, Moment] = (None, 0, 0, moment_of(state, 0, 0, 0))
+        """The last moment, with what it was made of: many records are judged within one millisecond."""
 
     @classmethod
     def open(
@@ -206,11 +211,16 @@ class StoreTime:
         if known is None:
             return None
         wall_ms, boottime_ms = self._clock.now_ms(), self._clock.boottime_ms()
+        look, last_wall_ms, last_boottime_ms, moment = self._last
+        if look is known and wall_ms == last_wall_ms and boottime_ms == last_boottime_ms:
+            return moment
         state, reading, turns = known
         passed_ms = boottime_ms - reading.boottime_ms
-        if 0 <= passed_ms < _QUICK_MS and -1 <= wall_ms - reading.wall_ms - passed_ms <= 1:
-            return moment_of(state, wall_ms, state.confirmed_ms + passed_ms, turns)
-        return None
+        if not (0 <= passed_ms < _QUICK_MS and -1 <= wall_ms - reading.wall_ms - passed_ms <= 1):
+            return None
+        moment = moment_of(state, wall_ms, state.confirmed_ms + passed_ms, turns)
+        self._last = known, wall_ms, boottime_ms, moment
+        return moment
 
     def _look(self) -> Moment:
         """With the lock held, which it gives up while an era waits for those who store in the last."""
@@ -225,10 +235,12 @@ class StoreTime:
             self._turning = False
             self._changed.notify_all()
         self._become(timekeeping.observe(self._state, reading, first_key))
-        if self._state.wall_ms > self._promised_ms:
+        if self._state.wall_ms + _QUICK_MS > self._promised_ms:
             self._save()
+        moment = moment_of(self._state, reading.wall_ms, self._state.confirmed_ms, self._turns)
         self._known = (self._state, reading, self._turns)
-        return moment_of(self._state, reading.wall_ms, self._state.confirmed_ms, self._turns)
+        self._last = self._known, reading.wall_ms, reading.boottime_ms, moment
+        return moment
 
     def _become(self, state: Timekeeping) -> None:
         if state.eras != self._state.eras:
