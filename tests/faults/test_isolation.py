@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -110,6 +111,30 @@ def test_an_app_whose_worker_keeps_dying_is_backed_off(daemon: Daemon, plans: Pa
         eventually(lambda: answers(predictor(learning, plans, CALM)), 40.0)
         _, restarts = worker_of(daemon, package)
         assert restarts < 12
+
+
+def test_a_flood_of_hanging_predictions_is_ended_and_harms_no_other_app(daemon: Daemon, plans: Path) -> None:
+    """All of them hang the same worker: one is ended at its deadline, and all that wait behind it with it."""
+    package = "com.example.hanging.flood"
+    with daemon.connect(daemon.app(package)) as learning, neighbour(daemon, plans):
+        hostile, told = predictor(learning, plans, HANGS), Counter[str]()
+        hostile.predict(ZEROS)
+
+        def hang(_: int) -> None:
+            try:
+                hostile.predict(HARM[HANGS])
+            except (DeadlineExceeded, Unavailable) as error:
+                told[error.reason] += 1
+
+        with ThreadPoolExecutor(60) as pool:
+            began_s = time.monotonic()
+            list(pool.map(hang, range(120)))
+        assert told.total() == 120
+        assert told["DEADLINE_EXCEEDED"] >= 1
+        assert time.monotonic() - began_s < 60.0
+        _, restarts = worker_of(daemon, package)
+        assert restarts < 12
+        eventually(lambda: answers(predictor(learning, plans, CALM)), 40.0)
 
 
 def test_killed_workers_are_replaced_unnoticed(daemon: Daemon, plans: Path) -> None:
