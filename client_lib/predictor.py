@@ -7,6 +7,7 @@ from client_lib.calls import Calls
 from client_lib.columns import to_column
 from client_lib.connection import Connection
 from client_lib.encoding import Features, Value, encode
+from client_lib.errors import FailedPrecondition, Unauthenticated, Unavailable
 from client_lib.options import PredictorOptions
 from client_lib.serializing import serialize
 from client_lib.steps import Cell, Steps, T, once
@@ -19,6 +20,7 @@ PREDICT = Method("Prediction", "Predict", wire.SerializedPredictRequest, wire.Pr
 PREDICT_RANK = Method("Prediction", "PredictRank", wire.PredictRankRequest, wire.PredictRankResponse)
 
 _LOAD_TIMEOUT_S = 120.0
+TIMEOUT_S = 30.0
 
 
 class PredictorSteps:
@@ -29,6 +31,8 @@ class PredictorSteps:
         self._calls = calls
         self._uploader = uploader
         self._plan: Cell[PlanReference] = calls.new_cell()
+        self.model: wire.ModelReference | None = None
+        """What requests name, once the plan is handed over. Not to be modified."""
 
     def load(self) -> Steps[ServedBy]:
         def call(model: wire.ModelReference) -> Steps[ServedBy]:
@@ -45,13 +49,9 @@ class PredictorSteps:
         return self._predict(wire.SerializedPredictRequest(columns=tensors))
 
     def _predict(self, request: wire.SerializedPredictRequest) -> Steps[Prediction]:
-        def call(model: wire.ModelReference) -> Steps[Prediction]:
+        def call(model: wire.ModelReference) -> "Steps[Prediction]":
             request.model.CopyFrom(model)
-            answer = yield from self._calls.call(PREDICT, request)
-            return Prediction(
-                {output.name: Tensor.from_wire(output) for output in answer.outputs},
-                ServedBy.from_wire(answer.served_by),
-            )
+            return to_prediction((yield from self._calls.call(PREDICT, request)))
 
         return self._with_plan(call)
 
@@ -68,13 +68,21 @@ class PredictorSteps:
 
     def _with_plan(self, call: Callable[[wire.ModelReference], Steps[T]]) -> Steps[T]:
         plan = self._plan.value or (yield from once(self._plan, lambda: self._uploader.resolve(self.options.plan)))
-        model = wire.ModelReference(
-            plan=plan.uri,
-            parameters=self.options.parameters or "",
-            parameters_required=self.options.parameters_required,
-            account=self.options.account or "",
-        )
+        model = self.model
+        if model is None:
+            self.model = model = wire.ModelReference(
+                plan=plan.uri,
+                parameters=self.options.parameters or "",
+                parameters_required=self.options.parameters_required,
+                account=self.options.account or "",
+            )
         return (yield from plan.use(lambda: call(model)))
+
+
+def to_prediction(answer: wire.PredictResponse) -> Prediction:
+    return Prediction(
+        {output.name: Tensor.from_wire(output) for output in answer.outputs}, ServedBy.from_wire(answer.served_by)
+    )
 
 
 class PredictorClient:
@@ -96,6 +104,15 @@ class PredictorClient:
 
     def predict(self, example: Features) -> Prediction:
         """Predict for one example; the outputs have no batch dimension."""
+        model, session = self._steps.model, self._connection.session
+        if model is not None and session:
+            # The usual case, without the steps that know what to do in any other. They repeat what fails here.
+            request = wire.SerializedPredictRequest(model=model, examples=[serialize(example)])
+            try:
+                answer = self._connection.transport.call(PREDICT, request, session=session, timeout_s=TIMEOUT_S)
+            except (Unauthenticated, Unavailable, FailedPrecondition):
+                return self.predict_many([example]).row(0)
+            return to_prediction(answer).row(0)
         return self.predict_many([example]).row(0)
 
     def predict_many(self, examples: Sequence[Features]) -> Prediction:
