@@ -75,7 +75,9 @@ class AccessServicer:
 
     async def open(self, request: pb.OpenRequest, context: CallContext) -> pb.OpenResponse:
         check_package(request.package)
-        return await self._threads.run(stranger(context.peer), self._open, request, context.peer)
+        response = await self._threads.run(stranger(context.peer), self._open, request, context.peer)
+        context.caller = self._sessions.check(response.session, context.peer)
+        return response
 
     async def close(self, request: pb.CloseRequest, context: CallContext) -> pb.CloseResponse:
         self._sessions.close(context.session, context.peer)

@@ -61,6 +61,7 @@ class CallContext:
     deadline_s: float | None = None
     """On the monotonic clock. After it no handler is begun; a transport cancels the one under way."""
     caller: Enclave | None = field(default=None)
+    """Also set by the method that opens a session."""
 
     @property
     def enclave(self) -> Enclave:
@@ -166,7 +167,11 @@ class MethodTable:
             try:
                 if not may_begin:
                     await tenancy.turn(tenant)
-                return await _run(method, request, context)
+                answer = await _run(method, request, context)
+                if method.access is Access.PUBLIC and context.caller is not None:
+                    # It has just opened a session: from now on its connection is an app's.
+                    self._present_session(context.peer, context.caller.number)
+                return answer
             finally:
                 tenancy.leave(tenant, size_bytes)
         except (Unauthenticated, ResourceExhausted):
