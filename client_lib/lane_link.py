@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from google.protobuf.message import DecodeError
+
 from client_lib.errors import (
     DeadlineExceeded,
     InsituError,
@@ -27,7 +29,7 @@ from client_lib.lane_framing import (
     call_frame,
     cancel_frame,
 )
-from client_lib.transport import MAX_MESSAGE_BYTES
+from client_lib.transport import MAX_MESSAGE_BYTES, Response
 from insitu.v1.lane_pb2 import CallError
 
 _READ_BYTES = 256 * 1024
@@ -248,10 +250,25 @@ def error_in(frame: Frame) -> InsituError | None:
 
 def error_of(body: bytes) -> InsituError:
     """The error that a serialized CallError tells."""
-    told = CallError.FromString(body)
+    try:
+        told = CallError.FromString(body)
+    except DecodeError:
+        return _unreadable()
     return from_status(
         told.status, told.message, reason=told.reason or None, field=told.field or None, detail=told.detail or None
     )
+
+
+def response_in(kind: type[Response], body: bytes) -> Response:
+    """Raises Internal for bytes that are no such response."""
+    try:
+        return kind.FromString(body)
+    except DecodeError:
+        raise _unreadable() from None
+
+
+def _unreadable() -> Internal:
+    return Internal("the daemon's answer cannot be read; update the daemon and the client library", reason="MALFORMED")
 
 
 def lost(error: Exception) -> Unavailable:

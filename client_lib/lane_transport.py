@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 from client_lib.errors import InsituError, Unavailable
 from client_lib.lane_framing import MAGIC
-from client_lib.lane_link import LaneLink, NotSent, Waiting
+from client_lib.lane_link import LaneLink, NotSent, Waiting, response_in
 from client_lib.reaching import check_path, refusal, shut
 from client_lib.transport import Method, PendingCall, Request, Response
 
@@ -31,7 +31,7 @@ class LanePendingCall(Generic[Response]):
         self._response_type = response_type
 
     def result(self) -> Response:
-        return self._response_type.FromString(self.link.wait(self._waiting))
+        return response_in(self._response_type, self.link.wait(self._waiting))
 
 
 class LaneTransport:

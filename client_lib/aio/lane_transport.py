@@ -8,7 +8,7 @@ from pathlib import Path
 from client_lib.aio.transport import AsyncPendingCall
 from client_lib.errors import InsituError, Unavailable
 from client_lib.lane_framing import CALL_IDS, MAGIC, FrameReader, FramingError, call_frame, cancel_frame
-from client_lib.lane_link import NotSent, check_size, error_in, lost, milliseconds, timed_out
+from client_lib.lane_link import NotSent, check_size, error_in, lost, milliseconds, response_in, timed_out
 from client_lib.reaching import check_path, refusal, shut
 from client_lib.transport import MAX_MESSAGE_BYTES, Method, Request, Response
 
@@ -168,7 +168,7 @@ class LaneTransport:
             except NotSent:
                 self._lose(link)
                 raise Unavailable("the daemon closed the connection; try again") from None
-        return method.response_type.FromString(await pending.result())
+        return response_in(method.response_type, await pending.result())
 
     def start(
         self,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from client_lib import Cancelled, DaemonNotRunning, DeadlineExceeded, NotFound, ResourceExhausted, Unavailable
+from client_lib import Cancelled, DaemonNotRunning, DeadlineExceeded, Internal, NotFound, ResourceExhausted, Unavailable
 from client_lib.aio.lane_transport import LaneTransport
 from client_lib.collection import STATS
-from client_lib.lane_framing import HEADER
+from client_lib.lane_framing import HEADER, Kind
 from insitu.v1.collection_pb2 import AddRequest, CollectionStats, CollectionStatsRequest
 from tests.client.devices import short_home
 from tests.client.frame_server import FrameServer, serving
@@ -90,6 +90,20 @@ def test_errors_are_those_that_the_daemon_names(folder: Path) -> None:
         with pytest.raises(NotFound) as caught:
             await task
         assert (caught.value.reason, caught.value.detail) == ("NO_SUCH_VERSION", "3")
+
+    play(folder, scene)
+
+
+@pytest.mark.parametrize("kind", [Kind.ANSWER, Kind.ERROR])
+def test_an_answer_that_cannot_be_read_fails_its_call_alone(folder: Path, kind: Kind) -> None:
+    async def scene(server: FrameServer, transport: LaneTransport) -> None:
+        one, other = stats(transport), stats(transport)
+        first, second = await server.call(), await server.call()
+        server.send(HEADER.pack(2, kind, 0, 0, first.call, 0) + b"\x0f\xff")
+        server.answer(second, CollectionStats(examples=1))
+        with pytest.raises(Internal, match="cannot be read"):
+            await one
+        assert (await other).examples == 1
 
     play(folder, scene)
 

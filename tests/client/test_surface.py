@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import client_lib
-from client_lib import InvalidArgument, errors
+from client_lib import InvalidArgument, aio, errors, testing
 from client_lib.grpc_transport import GrpcTransport
 from client_lib.locations import find_control_socket, find_socket, locate
 from client_lib.retry import BACKGROUND, INTERACTIVE
@@ -71,6 +72,25 @@ def test_names_are_loaded_when_they_are_used() -> None:
     assert client_lib.NotFound is errors.NotFound
     with pytest.raises(AttributeError, match="has no attribute 'Learner'"):
         client_lib.Learner  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("package", [aio, testing])
+def test_public_names_of_the_packages_within_are_pinned(package: ModuleType) -> None:
+    exported = {
+        name for name, value in vars(package).items() if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert exported == set(package.__all__)
+    assert list(package.__all__) == sorted(package.__all__)
+
+
+@pytest.mark.parametrize("name", ["CollectionClient", "Learning", "PredictorClient", "TrainerClient"])
+def test_both_styles_have_the_same_surface(name: str) -> None:
+    def methods(kind: type) -> dict[str, list[str]]:
+        found = {name: value for name, value in vars(kind).items() if not name.startswith("_")}
+        plain = {name: value.__func__ if isinstance(value, classmethod) else value for name, value in found.items()}
+        return {name: list(inspect.signature(value).parameters) for name, value in plain.items()}
+
+    assert methods(getattr(aio, name)) == methods(getattr(client_lib, name))
 
 
 def test_importing_loads_neither_grpc_nor_cryptography() -> None:
