@@ -1,5 +1,8 @@
 """One sync for many writers: those who ask while one is under way share the next.
 
+The next one waits a little for as many as shared the last, for no longer than half of what a sync takes: they have just
+been let go, and most come back at once. Whoever writes alone waits for nobody.
+
 The thread is started by the first to ask, so that a device without durable collections has none.
 """
 
@@ -13,10 +16,16 @@ from platform_daemon.errors import Unavailable
 class GroupSync:
     """`sync` makes durable what was written before it began. It runs on one thread, one at a time."""
 
-    def __init__(self, sync: Callable[[], None]) -> None:
+    def __init__(self, sync: Callable[[], None], monotonic_s: Callable[[], float]) -> None:
         self._sync = sync
+        self._monotonic_s = monotonic_s
         self._changed = threading.Condition()
         self._next: Future[None] | None = None
+        self._joined = 0
+        self._expected = 0
+        """How many shared the last."""
+        self._sync_s = 0.0
+        """How long that took."""
         self._thread: threading.Thread | None = None
         self._open = True
 
@@ -29,6 +38,8 @@ class GroupSync:
                 self._next = Future()
                 # Others wait for it too, so nobody may cancel it.
                 self._next.set_running_or_notify_cancel()
+            self._joined += 1
+            if self._joined == 1 or self._joined == self._expected:
                 self._changed.notify()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="example sync", daemon=True)
@@ -45,16 +56,20 @@ class GroupSync:
 
     def _run(self) -> None:
         while (joined := self._wait()) is not None:
+            began_s = self._monotonic_s()
             try:
                 self._sync()
             except Exception as error:  # noqa: BLE001 - it belongs to those who asked
                 joined.set_exception(error)
             else:
                 joined.set_result(None)
+            self._sync_s = self._monotonic_s() - began_s
 
     def _wait(self) -> Future[None] | None:
         """The next to be served; None once closed and done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._next is not None or not self._open)
+            self._changed.wait_for(lambda: self._joined or not self._open)
+            self._changed.wait_for(lambda: self._joined >= self._expected or not self._open, self._sync_s / 2)
             joined, self._next = self._next, None
+            self._expected, self._joined = self._joined, 0
             return joined

@@ -71,7 +71,7 @@ class LevelDBStore:
         self.time = StoreTime.open(folder.path / "clock", clock, keyring.retire, disk, empty=empty)
         self._room = Room(database, keyring, random, self.time, quota=quota)
         self._renewal = Renewal(database, folder.path, disk, clock, self._recover)
-        self._syncs = GroupSync(self._sync)
+        self._syncs = GroupSync(self._sync, clock.monotonic_s)
         self._clock = clock
         self._pace = Pace()
         self._journal = Journal(database)
