@@ -20,7 +20,6 @@ from insitu.v1.plan_pb2 import EngineRequirement
 from ml_engines.registry import EngineRegistry
 from platform_daemon.configuration import BadConfiguration, load
 from platform_daemon.doctor.snapshot import Daemon, Disk, Engine, FileFacts, FileKind, Folders, Machine, Snapshot
-from platform_daemon.metrics.reading import samples
 from platform_daemon.sandbox import readable_folders
 
 PROBE_TIMEOUT_S = 60
@@ -34,7 +33,6 @@ if not os.fork():
 primary = json.loads(os.read(reads, 65536))
 print(json.dumps([primary, confine_child(trainer=True)]))
 """
-_QUARANTINED = "insitu_records_quarantined_total"
 
 
 def observe(
@@ -72,20 +70,11 @@ def _daemon(socket: Path, patience_s: float) -> tuple[Daemon | None, str]:
                 readings=tuple(control.context().readings),
                 sessions=tuple(control.sessions().sessions),
                 data=tuple(control.data().apps),
-                quarantined=_quarantined(control),
             ), ""
     except (Unavailable, DeadlineExceeded):
         return None, ""
     except InsituError as error:
         return None, error.message
-
-
-def _quarantined(control: ControlClient) -> int:
-    try:
-        counted = samples(control.metrics())
-    except InsituError:
-        return 0  # an older daemon counts nothing, and another check tells that it is older
-    return sum(int(sample.value) for sample in counted if sample.name == _QUARANTINED)
 
 
 def _folders(locations: Locations) -> Folders:

@@ -40,10 +40,11 @@ def answers(seen: Snapshot) -> Iterable[Finding]:
 def losses(seen: Snapshot) -> Iterable[Finding]:
     if seen.daemon is None:
         return
-    if seen.daemon.quarantined:
-        message = f"{seen.daemon.quarantined} stored records failed authentication and are set aside"
-        yield problem("store", message, "check the disk (smartctl, dmesg); restore a backup if they matter")
     for app in seen.daemon.data:
+        damaged = sum(collection.records for collection in app.damaged)
+        if damaged:
+            message = f"{damaged} stored records of {app.package} failed authentication and are set aside"
+            yield problem("store", message, "check the disk (smartctl, dmesg); restore a backup if they matter")
         lost = sum(collection.lost_examples for collection in app.collections)
         if lost:
             message = f"{lost} acknowledged examples of {app.package} are gone from the disk"

@@ -89,7 +89,6 @@ class Daemon:
     readings: Sequence[control_pb2.ContextReading] = ()
     sessions: Sequence[control_pb2.AppSession] = ()
     data: Sequence[control_pb2.AppData] = ()
-    quarantined: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,12 @@ SPOILT: dict[str, tuple[Snapshot, str, Severity, str]] = {
     "a daemon that hangs": (spoilt(daemon=None), "daemon", P, "kill 4711"),
     "a daemon that refuses": (spoilt(daemon=None, refusal="only user 0 may"), "daemon", P, "as the user"),
     "another version": (spoilt(version="0.2.0"), "daemon", N, "restart"),
-    "quarantined records": (spoilt(daemon=replace(DAEMON, quarantined=3)), "store", P, "restore a backup"),
+    "records set aside": (
+        spoilt(daemon=replace(DAEMON, data=[
+            pb.AppData(package=PACKAGE, damaged=[pb.DamagedRecords(collection="words", records=3)])
+        ])),
+        "store", P, "restore a backup",
+    ),
     "lost examples": (
         spoilt(daemon=replace(DAEMON, data=[
             pb.AppData(package=PACKAGE, collections=[collection_pb2.CollectionStats(lost_examples=2)])
