@@ -121,6 +121,7 @@ class Child(Generic[CommandT, ReportT]):
         if not hmac.compare_digest(hello.secret, secret):
             raise self._gone("it is not the process that was started: the secret differs")
         self._output.proven(self.pid)
+        _logger.debug("child started", extra=marked(LogEvent.CHILD_STARTED, role=self._output.role, pid=self.pid))
         self.missing_protections = tuple(hello.missing_protections)
 
     def close_channel(self) -> None:

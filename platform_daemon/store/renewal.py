@@ -11,7 +11,7 @@ from pathlib import Path
 
 from context.clock import Clock
 from platform_daemon.errors import DaemonError, ResourceExhausted
-from platform_daemon.logs import LogEvent, marked
+from platform_daemon.logs import LogEvent, marked, outline
 from platform_daemon.store.atomic_file import Disk
 from platform_daemon.store.database import Database
 from platform_daemon.store.disk_errors import refusal
@@ -50,7 +50,8 @@ class Renewal:
                 self._database.reopen(self._recover)
             except DaemonError as error:
                 self._pause()
-                log.error("the example database cannot be opened again: %s", error)
+                extra = marked(LogEvent.STORE_UNUSABLE, error=outline(error))
+                log.error("the example database cannot be opened again: %s", error, extra=extra)
                 return False
             if not was_full:
                 self._pause()

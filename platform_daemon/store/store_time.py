@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from context.clock import DeviceClock
 from platform_daemon.errors import ResourceExhausted
+from platform_daemon.logs import LogEvent, marked
 from platform_daemon.store import timekeeping
 from platform_daemon.store.atomic_file import Disk, discard_temporary
 from platform_daemon.store.atomic_file import replace as replace_file
@@ -248,7 +249,8 @@ class StoreTime:
             self._promised_ms = 0
         if state.unconfirmed_since_ms != self._state.unconfirmed_since_ms:
             said = "is confirmed" if state.unconfirmed_since_ms is None else f"is {state.lead_ms} ms off: unconfirmed"
-            log.info("the time of the wall clock %s", said)
+            extra = marked(LogEvent.TIME_CHANGED, status="unconfirmed" if state.unconfirmed_since_ms else "confirmed")
+            log.info("the time of the wall clock %s", said, extra=extra)
         self._state = state
         self._known = None
 
@@ -258,7 +260,7 @@ class StoreTime:
         try:
             replace_file(self._path, _encode(self._state, promised_ms), self._disk)
         except (ResourceExhausted, OSError) as error:
-            log.error("the time cannot be written down: %s", error)
+            log.error("the time cannot be written down: %s", error, extra=marked(LogEvent.TIME_UNWRITTEN))
         else:
             self._promised_ms = promised_ms
 
@@ -312,7 +314,8 @@ def _load(path: Path, reading: Reading) -> Timekeeping | None:
     except ValueError:
         text, digest = b"", b""
     if _digest(text) != digest:
-        log.error("%s is damaged: the time of what is stored has to be confirmed anew", path)
+        extra = marked(LogEvent.TIME_DAMAGED)
+        log.error("%s is damaged: the time of what is stored has to be confirmed anew", path, extra=extra)
         return None
     fields = json.loads(text)
     promised_ms = fields.pop("promised_ms")
