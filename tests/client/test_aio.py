@@ -25,10 +25,12 @@ from client_lib.aio.connection import Connection
 from client_lib.aio.lane_transport import LaneTransport
 from client_lib.aio.tasks import MOST_WAITING
 from client_lib.batching import BATCH_EXAMPLES, BATCHES_AHEAD
+from client_lib.learning import TransportName
 from client_lib.steps import Steps
 from insitu.v1.collection_pb2 import AddRequest, AddResponse
 from tests.client.devices import Device, short_home
 from tests.client.frame_server import FrameServer, serving
+from tests.daemon.harness import Daemon, running
 
 PACKAGE = "com.example.keyboard"
 Scene = Callable[[aio.CollectionClient], Coroutine[Any, Any, None]]
@@ -218,6 +220,31 @@ def test_a_connection_may_be_kept_without_a_block(device: Device) -> None:
         await learning.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("transport", ["lane", "grpc"])
+def test_a_daemon_that_is_killed_amid_loses_nothing_that_was_acknowledged(
+    transport: TransportName,
+) -> None:
+    async def main(daemon: Daemon, credentials: Path) -> None:
+        connecting = aio.Learning.connect(
+            package=PACKAGE, credentials=credentials, socket=daemon.socket, transport=transport
+        )
+        async with connecting as learning:
+            words = await learning.get_collection_client(CollectionOptions("words"))
+            tasks = []
+            for i in range(300):
+                tasks.append(words.add({"label": i, "text": "a word of the user's " * 20}))
+                if i == 150:
+                    await tasks[75]
+                    await asyncio.to_thread(daemon.kill)
+                    restarting = asyncio.create_task(asyncio.to_thread(daemon.start))
+            assert sum(await asyncio.gather(*tasks)) == 300
+            await restarting
+            assert (await words.stats()).examples == 300
+
+    with short_home() as home, running(home) as daemon:
+        asyncio.run(main(daemon, daemon.new_app(PACKAGE)))
 
 
 def test_without_a_daemon_connecting_fails_at_once(device: Device) -> None:

@@ -24,6 +24,7 @@ from client_lib import (
     OneOff,
     PermissionDenied,
     PredictorOptions,
+    ResourceExhausted,
     SessionState,
     Times,
     TrainerOptions,
@@ -32,10 +33,18 @@ from client_lib.artifacts import MISSING, PUT
 from client_lib.collection import ADD, LIST
 from insitu.v1 import artifact_pb2, collection_pb2
 from insitu.v1.example_pb2 import Example
-from tests.client.worlds import WORLDS, World, world
-from tests.daemon.conftest import charging_plans, daemon, plan_folder, ranking_plans
+from tests.client.worlds import QUOTA_EXAMPLES, WORLDS, World, world
+from tests.daemon.conftest import charging_plans, plan_folder, ranking_plans
+from tests.daemon.harness import SCRIPTED, Daemon, running
 
-__all__ = ["charging_plans", "daemon", "plan_folder", "ranking_plans"]
+__all__ = ["charging_plans", "plan_folder", "ranking_plans"]
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    limits = f"[limits]\nquota_examples = {QUOTA_EXAMPLES}\n"
+    with running(tmp_path_factory.mktemp("d"), SCRIPTED + limits) as started:
+        yield started
 
 
 @pytest.fixture(params=WORLDS)
@@ -197,6 +206,29 @@ def test_a_repetition_stores_nothing_twice(place: World, package: str) -> None:
         assert (first.count, first.repeated_request) == (3, False)
         assert (second.count, second.repeated_request) == (3, True)
         assert words.stats().examples == 3
+
+
+def test_an_app_may_store_so_much_and_no_more(place: World, package: str) -> None:
+    with place.connect(package) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        words.add_many({"x": float(i)} for i in range(QUOTA_EXAMPLES)).result()
+        refusal = words.add({"x": 1.0}).exception()
+        assert isinstance(refusal, ResourceExhausted)
+        assert (refusal.reason, refusal.field, refusal.detail) == ("QUOTA_EXAMPLES", None, str(QUOTA_EXAMPLES))
+        assert refusal.retry_after_s is None
+        learning.get_collection_client(CollectionOptions("words", max_examples=QUOTA_EXAMPLES))
+        assert words.add({"x": 1.0}).result() == 1  # in the place of the oldest
+        assert words.clear() == QUOTA_EXAMPLES
+        assert words.add({"x": 1.0}).result() == 1
+
+
+def test_a_collection_is_as_durable_as_it_was_told_to_be(place: World, package: str) -> None:
+    with place.connect(package) as learning:
+        words = learning.get_collection_client(CollectionOptions("words", durable=True))
+        assert words.add({"x": 1.0}).result() == 1
+        assert words.stats().durable
+        learning.get_collection_client(CollectionOptions("words", durable=False))
+        assert not words.stats().durable
 
 
 def test_collections_are_listed_by_name(place: World, package: str) -> None:

@@ -14,6 +14,9 @@ from client_lib.transport import Method, Request, Response
 from tests.client.awaited import BlockingLearning, Loop
 from tests.daemon.harness import Daemon, eventually
 
+QUOTA_EXAMPLES = 3000
+"""Of each app, everywhere."""
+
 
 class World(Protocol):
     def connect(self, package: str, *, consent: bool = True, context: tuple[str, ...] = ()) -> Any:
@@ -148,7 +151,9 @@ def world(name: str, daemon: Callable[[], Daemon]) -> Iterator[World]:
         if loop is not None:
             closing.callback(loop.close)
         if kind == "memory":
-            yield MemoryWorld(closing.enter_context(testing.Device()), loop)
+            device = closing.enter_context(testing.Device())
+            device.limits.examples = QUOTA_EXAMPLES
+            yield MemoryWorld(device, loop)
         else:
             real = RealWorld(daemon(), "lane" if kind == "lane" else "grpc", loop)
             closing.callback(real.owner.close)
