@@ -64,6 +64,8 @@ def restore(
     header = Header.read(file)
     pieces = header.pieces(file, header.stretching.recovery_key(passphrase))
     manifest = _manifest(pieces)
+    # A link stays, and what it leads to is exchanged.
+    state = state.resolve()
     with _held(state) as empty:
         if not empty and not replace:
             raise FailedPrecondition(

@@ -86,16 +86,19 @@ def erase(folder: Path) -> None:
 
 
 def _beside(state: Path) -> Path:
-    return state.with_name(f"{state.name}.restoring")
+    resolved = state.resolve()
+    return resolved.with_name(f"{resolved.name}.restoring")
 
 
 def _exchange(first: Path, second: Path) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    result = libc.renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
-    if result == 0:
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        number = errno.ENOSYS
+    elif renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0:
         return
-    number = ctypes.get_errno()
-    if number in {errno.EINVAL, errno.ENOSYS, errno.EXDEV}:
+    else:
+        number = ctypes.get_errno()
+    if number in {errno.EINVAL, errno.ENOSYS, errno.EXDEV, errno.EBUSY}:
         raise FailedPrecondition(
             f"this file system cannot exchange two folders in one step: move {second} away and repeat"
         )

@@ -299,6 +299,28 @@ def test_what_has_expired_since_is_hidden_at_once_and_destroyed(tmp_path: Path) 
     again.close()
 
 
+def test_a_linked_state_stays_where_the_link_leads(file: bytes, state: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "another disk" / "state"
+    elsewhere.parent.mkdir()
+    state.rename(elsewhere)
+    state.symlink_to(elsewhere)
+    (elsewhere.parent / "state.restoring").mkdir()
+    opened(state).close()
+    assert [path.name for path in elsewhere.parent.iterdir()] == ["state"]
+    restored(file, state, replace=True)
+    assert state.is_symlink()
+    assert [path.name for path in elsewhere.parent.iterdir()] == ["state"]
+    storage = opened(state)
+    check_examples(storage)
+    storage.close()
+
+
+def test_a_new_device_starts_after_a_restore_that_failed(file: bytes, tmp_path: Path) -> None:
+    with pytest.raises(DataLoss):
+        restored(file[:-1], tmp_path / "new")
+    opened(tmp_path / "new").close()
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("moment", ["unpacking", "before the exchange", "after the exchange", "half erased"])
 def test_killed_at_any_moment_old_or_new_is_there(file: bytes, state: Path, tmp_path: Path, moment: str) -> None:
