@@ -13,7 +13,7 @@ from plan_toolkit.convolution import Convolution, convolved
 from plan_toolkit.errors import OperationUnsupported
 from plan_toolkit.pooled_convolution import pooled_convolution
 from plan_toolkit.pooling import max_pooled
-from plan_toolkit.windows import image_rows
+from plan_toolkit.windows import image_rows, pooling_axes
 
 Tensor = Any
 
@@ -31,7 +31,8 @@ _MONOTONE: Mapping[str, Callable[[Tensor], Tensor]] = {
 def pool_early(graph: Any) -> None:
     """In a graph that is being traced: takes maxima before biases and activations, where nothing else reads those."""
     for op in graph.get_operations():
-        if op.type == "MaxPool":
+        # One that is out of reach stays where it is, and is refused under the name that its author knows.
+        if op.type == "MaxPool" and _is_supported(op):
             passed = _passed_by(op)
             pool = _pool_of(op, passed[-1].inputs[0]) if passed else op
             pooled = _with_convolution(pool, passed)
@@ -56,11 +57,19 @@ def _pool_of(pool: Any, images: Tensor) -> Any:
     return tf.raw_ops.MaxPool(input=images, **{name: pool.get_attr(name) for name in names}).op
 
 
+def _is_supported(pool: Any) -> bool:
+    try:
+        pooling_axes(pool, "max pooling")
+    except OperationUnsupported:
+        return False
+    return True
+
+
 def _with_convolution(pool: Any, passed: list[Any]) -> Tensor | None:
     """What the pool answers, computed with the convolution before it; None where that is not to be had."""
-    convolved = pool.inputs[0]
-    read_elsewhere = any(reader is not pool and reader not in passed for reader in convolved.consumers())
-    if convolved.op.type != "Conv2D" or read_elsewhere:
+    source = pool.inputs[0]
+    read_elsewhere = any(reader is not pool and reader not in passed for reader in source.consumers())
+    if source.op.type != "Conv2D" or read_elsewhere:
         return None
     try:
         return pooled_convolution(pool)
