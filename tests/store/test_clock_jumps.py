@@ -54,6 +54,8 @@ class ClockJumps(RuleBasedStateMachine):
         self.values: list[Value] = []
         self.lost_ms = 0
         """How much of the time that has passed killed daemons may not have written down."""
+        self.quiet_ms = 0
+        """How long the machine has run since somebody set the clock while it ran."""
 
     @initialize()
     def open(self) -> None:
@@ -82,6 +84,7 @@ class ClockJumps(RuleBasedStateMachine):
     def jump(self, seconds: float) -> None:
         self.clock.jump(seconds)
         self.clock.network_time = False
+        self.quiet_ms = 0
         self._look()
 
     @rule(
@@ -100,7 +103,8 @@ class ClockJumps(RuleBasedStateMachine):
     def restart(self, kill: bool, jump_s: int) -> None:
         die(self.store) if kill else self.store.close()
         self.clock.jump(jump_s)
-        self.clock.network_time &= not jump_s
+        if jump_s:
+            self.clock.network_time, self.quiet_ms = False, 0
         self._reopen()
 
     @rule()
@@ -163,6 +167,9 @@ class ClockJumps(RuleBasedStateMachine):
         confirmed_ms = self.store.time.now().confirmed_ms
         added_ms, self.confirmed_ms = confirmed_ms - self.confirmed_ms - passed_ms, confirmed_ms
         assert added_ms >= -PROMISE_MS
+        self.quiet_ms += passed_ms
+        if added_ms > NOISE_MS and not self.clock.network_time:
+            assert self.quiet_ms >= min(added_ms, AGREEMENT_MS), "nothing has confirmed it"
         now_ms, lead_ms = self.clock.now_ms(), max(0, self.store.time.status().lead_ms)
         for value in self.values:
             value.latest_ms = max(value.latest_ms, now_ms)
