@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from client_lib.aio.transport import AsyncPendingCall
 from client_lib.errors import InsituError, Unavailable
@@ -86,10 +87,9 @@ class _Link(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
-        transport.write(MAGIC)
+        self._transport = cast(asyncio.Transport, transport)  # which those of other loops do not inherit from
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
+        self._transport.write(MAGIC)
 
     def data_received(self, data: bytes) -> None:
         try:

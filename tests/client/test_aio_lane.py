@@ -1,7 +1,9 @@
 """The framed lane on an event loop: many calls on one connection, and how each of them ends."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+import os
+import socket as sockets
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +18,27 @@ from tests.client.devices import short_home
 from tests.client.frame_server import FrameServer, serving
 
 Scene = Callable[[FrameServer, LaneTransport], Coroutine[Any, Any, None]]
+Play = Callable[[Scene], None]
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with short_home() as home:
-        yield home
+@pytest.fixture(params=["asyncio", "uvloop"])
+def play(request: pytest.FixtureRequest) -> Play:
+    """Plays a scene on a loop of this kind."""
+    kind = asyncio if request.param == "asyncio" else pytest.importorskip("uvloop")
 
-
-def play(folder: Path, scene: Scene) -> None:
-    async def main() -> None:
-        async with serving(folder) as server:
+    async def main(home: Path, scene: Scene) -> None:
+        async with serving(home) as server:
             transport = LaneTransport(server.path)
             try:
                 await scene(server, transport)
             finally:
                 await transport.close()
 
-    asyncio.run(main())
+    def run(scene: Scene) -> None:
+        with short_home() as home, asyncio.Runner(loop_factory=kind.new_event_loop) as runner:
+            runner.run(main(home, scene))
+
+    return run
 
 
 def stats(transport: LaneTransport, name: str = "", timeout_s: float = 10.0) -> "asyncio.Task[CollectionStats]":
@@ -43,7 +48,7 @@ def stats(transport: LaneTransport, name: str = "", timeout_s: float = 10.0) -> 
     )
 
 
-def test_answers_may_come_in_any_order(folder: Path) -> None:
+def test_answers_may_come_in_any_order(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         tasks = [stats(transport, str(i)) for i in range(100)]
         frames = [await server.call() for _ in tasks]
@@ -54,10 +59,10 @@ def test_answers_may_come_in_any_order(folder: Path) -> None:
         assert [(await task).examples for task in tasks] == list(range(100))
         assert server.connections == 1
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_who_is_cancelled_tells_the_daemon(folder: Path) -> None:
+def test_who_is_cancelled_tells_the_daemon(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         given_up, kept = stats(transport), stats(transport)
         first, second = await server.call(), await server.call()
@@ -68,10 +73,10 @@ def test_who_is_cancelled_tells_the_daemon(folder: Path) -> None:
         assert (await kept).examples == 2
         assert given_up.cancelled()
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_who_waited_long_enough_tells_the_daemon(folder: Path) -> None:
+def test_who_waited_long_enough_tells_the_daemon(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         task = stats(transport, timeout_s=0.05)
         frame = await server.call()
@@ -80,10 +85,10 @@ def test_who_waited_long_enough_tells_the_daemon(folder: Path) -> None:
         with pytest.raises(DeadlineExceeded):
             await task
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_errors_are_those_that_the_daemon_names(folder: Path) -> None:
+def test_errors_are_those_that_the_daemon_names(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         task = stats(transport)
         server.refuse(await server.call(), "NOT_FOUND", reason="NO_SUCH_VERSION", detail="3")
@@ -91,11 +96,11 @@ def test_errors_are_those_that_the_daemon_names(folder: Path) -> None:
             await task
         assert (caught.value.reason, caught.value.detail) == ("NO_SUCH_VERSION", "3")
 
-    play(folder, scene)
+    play(scene)
 
 
 @pytest.mark.parametrize("kind", [Kind.ANSWER, Kind.ERROR])
-def test_an_answer_that_cannot_be_read_fails_its_call_alone(folder: Path, kind: Kind) -> None:
+def test_an_answer_that_cannot_be_read_fails_its_call_alone(play: Play, kind: Kind) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         one, other = stats(transport), stats(transport)
         first, second = await server.call(), await server.call()
@@ -105,10 +110,10 @@ def test_an_answer_that_cannot_be_read_fails_its_call_alone(folder: Path, kind: 
             await one
         assert (await other).examples == 1
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_a_connection_that_breaks_fails_what_is_under_way_and_the_next_call_makes_another(folder: Path) -> None:
+def test_a_connection_that_breaks_fails_what_is_under_way_and_the_next_call_makes_another(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         tasks = [stats(transport) for _ in range(3)]
         for _ in tasks:
@@ -122,25 +127,27 @@ def test_a_connection_that_breaks_fails_what_is_under_way_and_the_next_call_make
         assert (await again).examples == 7
         assert server.connections == 2
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_a_daemon_that_went_away_unnoticed_is_called_again(folder: Path) -> None:
+def test_a_daemon_that_went_away_unnoticed_is_called_again(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         first = stats(transport)
         server.answer(await server.call(), CollectionStats())
         await first
         link = transport._link
         assert link is not None
-        link._transport.get_extra_info("socket").shutdown(2)  # before the event loop hears of it
+        number = os.dup(link._transport.get_extra_info("socket").fileno())
+        with sockets.socket(fileno=number) as same:
+            same.shutdown(sockets.SHUT_RDWR)  # before the event loop hears of it
         again = stats(transport)
         server.answer(await server.call(), CollectionStats(examples=1))
         assert (await again).examples == 1
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_without_a_daemon_a_call_fails_at_once(folder: Path) -> None:
+def test_without_a_daemon_a_call_fails_at_once(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         await server.stop()
         with pytest.raises(DaemonNotRunning, match="insitu daemon run"):
@@ -150,10 +157,10 @@ def test_without_a_daemon_a_call_fails_at_once(folder: Path) -> None:
         server.answer(await server.call(), CollectionStats())
         await task
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_closing_ends_what_is_under_way(folder: Path) -> None:
+def test_closing_ends_what_is_under_way(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         task = stats(transport)
         await server.call()
@@ -162,10 +169,10 @@ def test_closing_ends_what_is_under_way(folder: Path) -> None:
             with pytest.raises(Cancelled):
                 await ended
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_what_no_frame_takes_is_not_sent(folder: Path) -> None:
+def test_what_no_frame_takes_is_not_sent(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         request = CollectionStatsRequest(collection="x" * (1 << 24))
         with pytest.raises(ResourceExhausted) as caught:
@@ -173,11 +180,11 @@ def test_what_no_frame_takes_is_not_sent(folder: Path) -> None:
         assert caught.value.reason == "MESSAGE_TOO_LARGE"
         assert server.frames.empty()
 
-    play(folder, scene)
+    play(scene)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request", HEADER.pack(3, 9, 0, 0, 1, 0)])
-def test_a_daemon_that_speaks_something_else_is_unavailable(folder: Path, answer: bytes) -> None:
+def test_a_daemon_that_speaks_something_else_is_unavailable(play: Play, answer: bytes) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         task = stats(transport)
         await server.call()
@@ -185,10 +192,10 @@ def test_a_daemon_that_speaks_something_else_is_unavailable(folder: Path, answer
         with pytest.raises(Unavailable):
             await task
 
-    play(folder, scene)
+    play(scene)
 
 
-def test_calls_wait_while_the_daemon_does_not_read_and_keep_their_order(folder: Path) -> None:
+def test_calls_wait_while_the_daemon_does_not_read_and_keep_their_order(play: Play) -> None:
     async def scene(server: FrameServer, transport: LaneTransport) -> None:
         big = AddRequest(idempotency_key=b"x" * (1 << 20))
         sent = [
@@ -201,4 +208,4 @@ def test_calls_wait_while_the_daemon_does_not_read_and_keep_their_order(folder: 
             server.answer(frame, CollectionStats())
         await asyncio.gather(*sent)
 
-    play(folder, scene)
+    play(scene)
