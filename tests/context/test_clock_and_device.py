@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from context import ManualClock, SourceMisconfigured
+from context import ManualClock, SourceMisconfigured, SystemClock
 from context.sources import ClockDay, DeviceInfo
 from tests.context.machines import write_tree
 
@@ -79,3 +79,22 @@ def test_the_form_comes_from_the_firmware_unless_the_owner_says(chassis: str, fo
     write_tree(tmp_path, {"class/dmi/id/chassis_type": chassis})
     assert DeviceInfo(tmp_path).read("device").values.get("form_factor") == form
     assert DeviceInfo(tmp_path, form_factor="iot").read("device").values["form_factor"] == "iot"
+
+
+def test_the_boot_clock_counts_what_the_monotonic_one_does() -> None:
+    clock = SystemClock()
+    before_s, boottime_ms, after_s = clock.monotonic_s(), clock.boottime_ms(), clock.monotonic_s()
+    assert clock.boottime_ms() >= boottime_ms >= before_s * 1000 - 1
+    assert after_s >= before_s
+    assert clock.boot_id() == SystemClock().boot_id() != ""
+    assert clock.synchronised() in {True, False}
+
+
+def test_only_the_wall_clock_sees_a_machine_that_is_off() -> None:
+    clock = ManualClock(1_000_000)
+    boot_id, monotonic_s = clock.boot_id(), clock.monotonic_s()
+    clock.reboot(off_s=3600, up_s=10)
+    assert clock.boot_id() != boot_id
+    assert (clock.now_ms(), clock.boottime_ms(), clock.monotonic_s()) == (4_610_000, 10_000, monotonic_s + 10)
+    clock.jump(-1e9)
+    assert clock.now_ms() == 0
