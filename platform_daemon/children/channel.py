@@ -88,6 +88,11 @@ class ChildChannel(asyncio.Protocol):
         if self._ended is not None:
             self._tell_end(self._ended)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether either end has closed it."""
+        return self._ended is not None
+
     def close(self) -> None:
         """Close at once; the child sees its end and exits. Repeatable."""
         self._end("the channel was closed")

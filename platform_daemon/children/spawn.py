@@ -33,6 +33,8 @@ from platform_daemon.logs.output import ChildOutput
 _logger = logging.getLogger(__name__)
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 5.0
+LAST_BREATH_S = 0.02
+"""For a process that has closed its channel: one that was killed needs a millisecond for the rest."""
 
 
 class ChildKind(enum.Enum):
@@ -142,7 +144,12 @@ class Child(Generic[CommandT, ReportT]):
         await asyncio.shield(self._ending)
 
     async def _end(self) -> None:
-        ended, ordered = self._process.poll(), self._killed
+        ordered = self._killed
+        if self._channel.is_closed and not ordered:
+            # It is about to end, and how it does so by itself is worth knowing.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), LAST_BREATH_S)
+        ended = self._process.poll()
         self._channel.close()
         self.kill()
         # A killed process may stay in an uninterruptible call; the daemon's shutdown must not wait for that.

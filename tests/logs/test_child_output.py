@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -95,6 +96,19 @@ def test_the_owner_may_want_to_hear_it(tmp_path: Path, caplog: pytest.LogCapture
     assert "step 1" in [line["text"] for line in found if line["event"] == "child_output"]
     (ended,) = [line for line in found if line["event"] == "child_ended"]
     assert (ended["returncode"], ended["lines"]) == (-6, 1)
+
+
+def test_a_child_that_somebody_kills_is_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def killed_by_somebody(child: Trainer) -> None:
+        os.kill(child.pid, signal.SIGKILL)
+        with pytest.raises(ChildGone):
+            await child.receive()
+
+    for _ in range(5):
+        caplog.clear()
+        started(tmp_path, "time.sleep(60)", killed_by_somebody)
+        (ended,) = [line for line in events(caplog) if line["event"] == "child_ended"]
+        assert ended["returncode"] == -signal.SIGKILL
 
 
 def test_a_child_that_the_daemon_ends_is_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
