@@ -110,7 +110,7 @@ def _boot_id() -> str:
         # No two lives of the process count as one boot then, which is the careful answer.
         import uuid  # brings in more than all else that a clock needs
 
-        return str(uuid.uuid4())
+        return os.urandom(16).hex()
 
 
 class _Timex(ctypes.Structure):

@@ -87,7 +87,7 @@ def test_the_boot_clock_counts_what_the_monotonic_one_does() -> None:
     assert clock.boottime_ms() >= boottime_ms >= before_s * 1000 - 1
     assert after_s >= before_s
     assert clock.boot_id() == SystemClock().boot_id() != ""
-    assert clock.synchronised() in {True, False}
+    assert isinstance(clock.synchronised(), bool)
 
 
 def test_only_the_wall_clock_sees_a_machine_that_is_off() -> None:
