@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import os
 import time
 from pathlib import Path
 from typing import Protocol
@@ -90,7 +91,7 @@ class ManualClock:
         self._boottime_s += seconds
 
     def jump(self, seconds: float) -> None:
-        """Set the wall clock forward or back, as a user or NTP does; no time passes. No kernel goes back beyond 1970."""
+        """Set the wall clock forward or back, as a user or NTP does; no time passes. No kernel goes beyond 1970."""
         self._now_ms = max(0, self._now_ms + round(seconds * 1000))
 
     def reboot(self, off_s: float, up_s: float = 10.0) -> None:
@@ -108,8 +109,6 @@ def _boot_id() -> str:
         return _BOOT_ID.read_text().strip()
     except OSError:
         # No two lives of the process count as one boot then, which is the careful answer.
-        import uuid  # brings in more than all else that a clock needs
-
         return os.urandom(16).hex()
 
 
