@@ -32,7 +32,8 @@ class CollectionClient:
         return gather([self._send([serialize(example)], account)])
 
     def add_many(self, examples: Iterable[Features] | AsyncIterable[Features], account: str | None = None) -> Task:
-        """Store many examples, of an iterable or an asynchronous one, which is read no faster than they are sent.
+        """Store many examples, of an iterable or an asynchronous one, which is read no faster than they are sent, while
+        the program goes on: what it adds meanwhile goes between their batches.
 
         They go in batches of up to 1000 examples or 1 MiB, each all or none and each stored once however often it has
         to be sent. The task's result is the number of examples stored; after a failure `task.stored` tells how many

@@ -2,6 +2,7 @@
 in the order in which it was added."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain
@@ -21,6 +22,7 @@ from tests.client.devices import Device, InMemory
 
 PACKAGE = "com.example.keyboard"
 ADDED = 12
+SEEDS = 12
 EVERYTHING = list(range(2 * ADDED))
 
 
@@ -95,6 +97,43 @@ def test_a_connection_cut_at_any_byte_loses_and_repeats_nothing(
         assert (offset, told) == (offset, EVERYTHING)
         assert (offset, numbers(served.memory)) == (offset, EVERYTHING)
         served.memory.owner.clear_data(PACKAGE)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_streams_over_connections_cut_again_and_again(served: InMemory, seed: int, awaited: bool) -> None:
+    chance = random.Random(seed)
+    cuts = [
+        Cut(up=chance.choice((900, 40_000, 120_000)) + chance.randrange(1000), down=300 + chance.randrange(3000))
+        for _ in range(3)
+    ]
+    credentials = Device(served).approved_app(PACKAGE)
+    way = served.home / "way.sock"
+    many = [{"label": i, "text": "a word of the user's"} for i in range(3500)]
+
+    async def awaiting() -> int:
+        async with aio.Learning.connect(package=PACKAGE, credentials=credentials, socket=way) as learning:
+            words = await learning.get_collection_client(CollectionOptions("words"))
+            stored = 0
+            for first in (0, 1601):
+                tasks = [words.add(example) for example in many[first : first + 10]]
+                stored += sum(await asyncio.gather(*tasks, words.add_many(many[first + 10 : first + 1600])))
+                stored += await words.add(many[first + 1600])
+            return stored
+
+    def blocking() -> int:
+        with Learning.connect(package=PACKAGE, credentials=credentials, socket=way) as learning:
+            words = learning.get_collection_client(CollectionOptions("words"))
+            tasks = []
+            for first in (0, 1601):
+                tasks += [words.add(example) for example in many[first : first + 10]]
+                tasks += [words.add_many(many[first + 10 : first + 1600]), words.add(many[first + 1600])]
+            return sum(task.result() for task in tasks)
+
+    with cutting(way, served.socket, cuts):
+        assert (asyncio.run(awaiting()) if awaited else blocking()) == 3202
+    assert numbers(served.memory) == list(range(3202))
 
 
 # At every call
