@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.faults.backed_up import back_up_while_apps_write
 from tests.faults.bad_credentials import present_bad_credentials
+from tests.faults.broken_graphs import predict_with_broken_graphs
 from tests.faults.canaries import betray_nothing
 from tests.faults.damaged_stores import cut_logs, flip_bits
 from tests.faults.disturbed_runs import disturb_trainers, kill_primaries
@@ -106,6 +107,13 @@ LOOPS = (
         10,
         len(names()),
         lambda count, seed, plans: fuzz_in_turn(count, seed),
+    ),
+    FaultLoop(
+        "K6-graphs",
+        "predictions with broken graphs, beside another app's",
+        30,
+        1,
+        lambda count, seed, plans: predict_with_broken_graphs(count, seed, plans / "softmax.plan"),
     ),
     FaultLoop(
         "K7",
