@@ -33,6 +33,9 @@ from platform_daemon.store.records import RecordSnapshot
 _WRITE_BUFFER_BYTES = 8 << 20
 """Twice as much makes writing hardly faster, and a sweep of a large store twice as slow."""
 PORTION_RECORDS = 2000
+_DRAIN_S = 5.0
+"""How long a reopening waits for those inside, and newcomers for it: so it need not wait for ever for a gap between
+them, and nobody who enters once more from inside waits for himself."""
 
 Item = TypeVar("Item")
 
@@ -74,9 +77,11 @@ class Database:
         self._changed = threading.Condition(self._lock)
         self._inside = 0
         self._open = True
+        self._draining = False
         self._writing = threading.Lock()
         self.failure: Exception | None = None
-        """Why the handle takes no more writes; None while it does."""
+        """Why the handle takes no more writes; None while it does, and once all has been recovered into another."""
+        self._takes_writes = True
         self._synced_logs: set[str] = set()
         """Whose names are on the medium."""
         self._db: Any = self._opened()
@@ -104,6 +109,8 @@ class Database:
         """Waits while the database is being reopened. Raises Unavailable once closed, and what kept it from being
         opened again while it is not."""
         with self._lock:
+            if self._draining:
+                self._changed.wait_for(lambda: not self._draining, _DRAIN_S)
             if not self._open:
                 raise Unavailable("the example store is closed: repeat when the daemon is back", reason="STORE_CLOSED")
             if self._db is None:
@@ -186,6 +193,7 @@ class Database:
         except OSError as error:
             with self._writing:
                 self.failure = error
+                self._takes_writes = False
             raise self.refused() from error
         self._synced_logs = logs
 
@@ -195,19 +203,25 @@ class Database:
 
     def reopen(self, recover: Callable[[], None]) -> None:
         """Wait for those inside, replace the handle, have `recover` load what is kept in memory; newcomers wait. Not
-        to be called from inside the gate. After an error there is no handle, until it is called again."""
+        to be called from inside the gate. Gives up, and leaves `failure` set, where somebody stays inside for too long.
+        After an error there is no handle, until it is called again."""
         with self._changed:
             if not self._open:
                 return
-            self._changed.wait_for(lambda: not self._inside)
-            if not self._open:
+            self._draining = True
+            drained = self._changed.wait_for(lambda: not self._inside, _DRAIN_S)
+            # From here on nobody enters because the lock is held.
+            self._draining = False
+            self._changed.notify_all()
+            if not drained or not self._open:
                 return
             try:
                 self._drop_handle()
                 self._db = self._opened()
                 self._synced_logs = set()
-                self.failure = None
+                self._takes_writes = True
                 recover()
+                self.failure = None
             except Exception as error:
                 self._drop_handle()
                 self.failure = error
@@ -228,12 +242,13 @@ class Database:
 
     def _write(self, batch: WriteBatch) -> None:
         with self._writing:
-            if self.failure is not None:
+            if not self._takes_writes:
                 raise self.refused() from self.failure
             try:
                 batch.write()
             except plyvel.Error as error:
                 self.failure = error
+                self._takes_writes = False
                 raise
 
     def refused(self) -> DaemonError:

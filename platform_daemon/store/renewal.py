@@ -53,6 +53,8 @@ class Renewal:
                 extra = marked(LogEvent.STORE_UNUSABLE, error=outline(error))
                 log.error("the example database cannot be opened again: %s", error, extra=extra)
                 return False
+            if self._database.failure is not None:
+                return False
             if not was_full:
                 self._pause()
             extra = marked(LogEvent.STORE_REOPENED)

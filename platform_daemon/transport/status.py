@@ -17,13 +17,18 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from insitu.v1.lane_pb2 import CallError
-from platform_daemon.errors import BY_STATUS, DaemonError, Internal, ResourceExhausted
+from platform_daemon.errors import BY_STATUS, DaemonError, Internal
 from platform_daemon.logs import LogEvent, marked, outline
+from platform_daemon.store.disk_errors import refusal
 
 _logger = logging.getLogger(__name__)
 _DOMAIN = "insitu"
 _MESSAGE_LIMIT_CHARACTERS = 1000  # metadata is limited to 8 KiB, in which the message stands twice
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_OF_SQLITE = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+}
 
 REASON_KEY = "insitu-reason"
 FIELD_KEY = "insitu-field"
@@ -38,8 +43,9 @@ def as_daemon_error(error: Exception, path: str) -> DaemonError:
     if kind is not None:
         reason, field, detail = (getattr(error, name, None) for name in ("reason", "field", "detail"))
         return kind(str(error), reason=reason, field=_if_text(field), detail=_if_text(detail))
-    if _is_disk_full(error):
-        return ResourceExhausted("the disk is full: make room and repeat", reason="DISK_FULL")
+    answer = refusal(_number_of(error), "what the daemon keeps")
+    if answer is not None:
+        return answer
     number = secrets.token_hex(4)
     outlined = outline(error)
     fields = marked(LogEvent.DEFECT, defect=number, method=path, error=outlined)
@@ -89,7 +95,8 @@ def _printable(text: str) -> str:
     return text[:256].encode("unicode_escape").decode("ascii")
 
 
-def _is_disk_full(error: Exception) -> bool:
+def _number_of(error: Exception) -> int | None:
+    """The `errno` that an error comes to, where it may come from the disk."""
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return isinstance(error, OSError) and error.errno in _DISK_FULL
+        return _OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    return error.errno if isinstance(error, OSError) else None

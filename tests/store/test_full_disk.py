@@ -202,6 +202,30 @@ def test_readers_and_writers_meet_a_clean_answer_while_the_handle_changes(folder
     store.close()
 
 
+def test_a_reopening_is_not_held_up_by_those_who_keep_coming(folder: Path, clock: ManualClock) -> None:
+    store = LevelDBStore.open(folder, clock)
+    add(store, *[EXAMPLE] * 50)
+    stop = threading.Event()
+    looks: list[int] = []
+
+    def look() -> None:
+        while not stop.is_set():
+            with store._database:
+                looks.append(1)
+
+    readers = [threading.Thread(target=look) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    fail_a_write(store, folder)
+    add(store, b"next")
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert looks
+    assert store.stats(WORDS).examples == 51
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("number", "kind", "reason"),
     [

@@ -1,5 +1,6 @@
 """The mapping from exceptions to answers, without a transport."""
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -39,7 +40,6 @@ def test_a_full_disk_is_not_a_defect(tmp_path: Path) -> None:
     connection.close()
     assert isinstance(as_daemon_error(full.value, "/a.B/C"), ResourceExhausted)
     assert as_daemon_error(OSError(122, "quota"), "/a.B/C").reason == "DISK_FULL"
-    assert as_daemon_error(OSError(5, "I/O error"), "/a.B/C").status == "INTERNAL"
 
 
 def test_the_log_names_causes_in_order_and_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -64,3 +64,26 @@ def test_metadata_stays_ascii_and_small_whatever_the_app_called_its_fields() -> 
     assert sum(len(key) + len(value) for key, value in metadata) < 6000
     for key, value in metadata:
         assert key.endswith("-bin") or (str(value).isascii() and str(value).isprintable())
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (OSError(errno.ENOSPC, "x"), "RESOURCE_EXHAUSTED", "DISK_FULL"),
+        (OSError(errno.EROFS, "x"), "UNAVAILABLE", "DISK_READ_ONLY"),
+        (OSError(errno.EIO, "x"), "UNAVAILABLE", "DISK_FAILED"),
+        (OSError(errno.ENOENT, "x"), "INTERNAL", "DEFECT"),
+        (sqlite3.OperationalError("x"), "INTERNAL", "DEFECT"),
+    ],
+)
+def test_a_failing_disk_is_not_a_defect(error: Exception, status: str, reason: str) -> None:
+    answer = as_daemon_error(error, "/insitu.v1.Collections/Add")
+    assert (answer.status, answer.reason) == (status, reason)
+
+
+def test_a_read_only_database_is_not_a_defect(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "state.db").close()
+    connection = sqlite3.connect(f"file:{tmp_path / 'state.db'}?mode=ro", uri=True)
+    with pytest.raises(sqlite3.OperationalError) as refused:
+        connection.execute("CREATE TABLE t (x)")
+    assert as_daemon_error(refused.value, "/insitu.v1.Collections/Add").reason == "DISK_READ_ONLY"
