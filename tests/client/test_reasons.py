@@ -81,15 +81,19 @@ def test_what_is_no_time_to_wait(detail: str | None) -> None:
         assert seconds_to_wait(reason, detail) is None
 
 
-def test_the_backoff_of_a_worker_tells_when() -> None:
-    """The daemon's side of `detail`."""
-    source = (ROOT / "platform_daemon" / "prediction" / "pool.py").read_text()
-    (raised,) = [
+@pytest.mark.parametrize("reason", sorted(TELLING_WHEN))
+def test_the_daemon_tells_when(reason: str) -> None:
+    """Wherever it gives such a reason, it gives a detail."""
+    raised = [
         node
+        for path in (ROOT / "platform_daemon").rglob("*.py")
+        if reason in (source := path.read_text())
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and any(word == "WORKER_BACKOFF" for word in words(node))
+        if isinstance(node, ast.Call) and any(keyword.arg == "reason" for keyword in node.keywords)
+        if reason in words(node)
     ]
-    assert {keyword.arg for keyword in raised.keywords} >= {"reason", "detail"}
+    assert raised
+    assert all("detail" in {keyword.arg for keyword in node.keywords} for node in raised)
 
 
 def test_the_module_is_light() -> None:
