@@ -1,12 +1,17 @@
-"""What the primary does by the clock: looks at training, polls the context, sweeps what has expired, counts what is
-stored, ends idle workers."""
+"""What the primary does from time to time: looks at training, polls the context, sweeps what has expired, counts what
+is stored, ends idle workers.
+
+By the event loop's monotonic clock: a scheduler that reads the wall clock rests for a day when that is set back by one,
+and with it every deletion.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from datetime import datetime, timedelta
-from typing import Any
+from contextlib import suppress
+
+from platform_daemon.logs import LogEvent, marked
 
 SWEEP_INTERVAL_S = 60.0
 CONTEXT_INTERVAL_S = 1.0
@@ -14,10 +19,10 @@ IDLE_INTERVAL_S = 60.0
 RECKON_INTERVAL_S = 86_400.0
 FIRST_RECKONING_S = 60.0
 """After the start: what a power cut or a repair has cost is known soon, and the first calls are not held up."""
-QUIET_S = 0.25
-"""For the first calls alone: loading the scheduler holds Python's lock about as long as all else that a start loads."""
 
-logging.getLogger("apscheduler").setLevel(logging.ERROR)
+logger = logging.getLogger(__name__)
+
+Work = Callable[[], Awaitable[object]]
 
 
 class Maintenance:
@@ -26,53 +31,68 @@ class Maintenance:
     def __init__(
         self,
         *,
-        tick: Callable[[], Awaitable[object]],
+        tick: Work,
         tick_interval_s: float,
         poll_context: Callable[[], object],
         sweep: Callable[[], object],
         reckon: Callable[[], object],
-        end_idle_workers: Callable[[], Awaitable[object]],
+        end_idle_workers: Work,
         executor: Executor,
     ) -> None:
+        self._executor = executor
         self._tick = tick
         self._tick_interval_s = tick_interval_s
-        self._poll_context = poll_context
-        self._sweep = sweep
-        self._reckon = reckon
-        self._end_idle_workers = end_idle_workers
-        self._executor = executor
-        self._scheduler: Any = None
+        self._others: tuple[tuple[str, Work, float, float], ...] = (
+            ("context", self._blocking(poll_context), CONTEXT_INTERVAL_S, CONTEXT_INTERVAL_S),
+            ("sweep", self._blocking(sweep), SWEEP_INTERVAL_S, SWEEP_INTERVAL_S),
+            ("reckoning", self._blocking(reckon), FIRST_RECKONING_S, RECKON_INTERVAL_S),
+            ("idle workers", end_idle_workers, IDLE_INTERVAL_S, IDLE_INTERVAL_S),
+        )
+        self._look = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._rounds: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin, a little later. What the rounds need comes in on another thread: the daemon answers calls by now."""
-        await asyncio.sleep(QUIET_S)
-        scheduler = await asyncio.to_thread(_scheduler)
-        every = scheduler.add_job
-        every(self._tick, "interval", seconds=self._tick_interval_s, id="training")
-        every(self._blocking, "interval", args=[self._poll_context], seconds=CONTEXT_INTERVAL_S, id="context")
-        every(self._blocking, "interval", args=[self._sweep], seconds=SWEEP_INTERVAL_S, id="sweep")
-        first = datetime.now().astimezone() + timedelta(seconds=FIRST_RECKONING_S)
-        seconds = RECKON_INTERVAL_S
-        every(self._blocking, "interval", args=[self._reckon], seconds=seconds, next_run_time=first, id="reckoning")
-        every(self._end_idle_workers, "interval", seconds=IDLE_INTERVAL_S, id="idle workers")
-        scheduler.start()
-        self._scheduler = scheduler
+        """Begin; the first round of each comes after its interval."""
+        self._loop = asyncio.get_running_loop()
+        self._rounds = [asyncio.create_task(self._look_at_training())]
+        self._rounds += [asyncio.create_task(_repeat(*other)) for other in self._others]
 
     def look_at_training(self) -> None:
-        """Do not wait for the interval: something has changed."""
-        if self._scheduler is not None and self._scheduler.running:
-            self._scheduler.modify_job("training", next_run_time=datetime.now().astimezone())
+        """Do not wait for the interval: something has changed. From any thread; ignored before the start."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._look.set)
 
     def close(self) -> None:
         """No further round begins. Repeatable."""
-        if self._scheduler is not None and self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        for rounds in self._rounds:
+            rounds.cancel()
 
-    async def _blocking(self, work: Callable[[], object]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._executor, work)
+    async def _look_at_training(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._tick_interval_s):
+                    await self._look.wait()
+            self._look.clear()
+            await _round("training", self._tick)
+
+    def _blocking(self, work: Callable[[], object]) -> Work:
+        async def run() -> None:
+            await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+        return run
 
 
-def _scheduler() -> Any:
-    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+async def _repeat(name: str, work: Work, first_s: float, interval_s: float) -> None:
+    await asyncio.sleep(first_s)
+    while True:
+        await _round(name, work)
+        await asyncio.sleep(interval_s)
 
-    return AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
+
+async def _round(name: str, work: Work) -> None:
+    """What fails does not keep the next round from coming."""
+    try:
+        await work()
+    except Exception:
+        logger.exception("a round of %s failed", name, extra=marked(LogEvent.DEFECT))
