@@ -9,7 +9,7 @@ import importlib
 import typing
 
 if typing.TYPE_CHECKING:
-    from client_lib.collection import CollectionClient, CollectionStats
+    from client_lib.collection import CollectionClient, CollectionStats, StorageUsage
     from client_lib.errors import (
         AlreadyExists,
         Cancelled,
@@ -80,6 +80,7 @@ __all__ = [
     "ServedBy",
     "SessionState",
     "SessionStatus",
+    "StorageUsage",
     "Task",
     "Tensor",
     "Times",
@@ -91,7 +92,7 @@ __all__ = [
 
 # Each name is loaded when it is first used, so that who needs one module of this package does not pay for all.
 _HOMES = {
-    "collection": ("CollectionClient", "CollectionStats"),
+    "collection": ("CollectionClient", "CollectionStats", "StorageUsage"),
     "errors": (
         "AlreadyExists",
         "Cancelled",

@@ -25,6 +25,16 @@ LIST = Method("Collections", "List", wire.ListCollectionsRequest, wire.ListColle
 
 
 @dataclass(frozen=True, slots=True)
+class StorageUsage:
+    """What this app stores in all its collections, and may store. Live examples, sizes as the app gave them."""
+
+    examples: int
+    max_examples: int
+    size_bytes: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionStats:
     """Counts of live examples. Unix times in milliseconds; 0 where the collection is empty."""
 
@@ -37,9 +47,12 @@ class CollectionStats:
     durable: bool = False
     lost_examples: int = 0
     """Acknowledged, and not there any more: the disk, or somebody, lost them."""
+    usage: StorageUsage | None = None
+    """None from a daemon of an earlier release."""
 
     @classmethod
     def from_wire(cls, message: wire.CollectionStats) -> "CollectionStats":
+        usage = message.usage
         return cls(
             message.collection,
             message.examples,
@@ -49,6 +62,9 @@ class CollectionStats:
             message.next_expiry_ms,
             message.durable,
             message.lost_examples,
+            StorageUsage(usage.examples, usage.max_examples, usage.size_bytes, usage.max_bytes)
+            if message.HasField("usage")
+            else None,
         )
 
 

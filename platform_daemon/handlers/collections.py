@@ -90,9 +90,9 @@ class CollectionServicer:
         return pb.AddResponse(count=added.count, repeated_request=added.repeated)
 
     async def stats(self, request: pb.CollectionStatsRequest, context: CallContext) -> pb.CollectionStats:
+        enclave = context.enclave.number
         collection = self._find(context.enclave, request.collection)
-        stats = await self._threads.run(context.enclave.number, self._store.stats, collection.place)
-        return stats_message(collection, stats)
+        return await self._threads.run(enclave, self._stats_with_usage, collection)
 
     async def clear(self, request: pb.ClearRequest, context: CallContext) -> pb.ClearResponse:
         collection = self._find(context.enclave, request.collection)
@@ -110,6 +110,11 @@ class CollectionServicer:
         stats = await self._threads.run(enclave, lambda: [self._store.stats(one.place) for one in collections])
         usage = await self._threads.run(enclave, usage_message, self._store, enclave)
         return pb.ListCollectionsResponse(collections=map(stats_message, collections, stats), usage=usage)
+
+    def _stats_with_usage(self, collection: Collection) -> pb.CollectionStats:
+        message = stats_message(collection, self._store.stats(collection.place))
+        message.usage.CopyFrom(usage_message(self._store, collection.place.enclave))
+        return message
 
     def _configure(
         self,

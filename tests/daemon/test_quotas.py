@@ -33,6 +33,9 @@ def test_an_app_is_told_its_limits_and_goes_on_below_them(daemon: Daemon, tmp_pa
         with daemon.control() as control:
             (app,) = control.data(PACKAGE).apps
         usage = app.usage
+        told = words.stats().usage
+        assert told is not None
+        assert (told.examples, told.max_examples, told.size_bytes, told.max_bytes) == (16, 20, usage.size_bytes, 2000)
         assert (usage.examples, usage.max_examples, usage.max_bytes) == (16, 20, 2000)
         assert usage.size_bytes == sum(one.size_bytes for one in app.collections)
         words.clear()

@@ -22,7 +22,7 @@ from tests.store.power_cut import DURABLE_WRITERS, NotingDisk, cut, read_notes
 from tests.store.samples import FOREIGN, TAPS, WORDS, add, values
 
 ROOT = Path(__file__).parents[2]
-CUTS = 8
+CUTS = 5
 
 
 class SlowDisk(LocalDisk):
@@ -191,7 +191,7 @@ def test_the_power_goes_while_apps_write(tmp_path: Path) -> None:
     lost = 0
     for number in range(CUTS):
         folder, notes = tmp_path / f"store{number}", tmp_path / f"notes{number}"
-        acknowledged = _write_until_cut(folder, notes, lines=200 * (number + 1))
+        acknowledged = _write_until_cut(folder, notes, lines=150 * (number + 1))
         lost += cut(folder, tmp_path / f"cut{number}", read_notes(notes))
         store = LevelDBStore.open(tmp_path / f"cut{number}", SystemClock())
         for collection in range(1, DURABLE_WRITERS + 1):

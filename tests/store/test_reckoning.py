@@ -177,7 +177,7 @@ def _some_of(keys: Iterable[bytes], chosen: list[bool]) -> list[bytes]:
     return [key for key, choice in zip(sorted(keys), chosen, strict=False) if choice]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     batches=st.lists(
         st.tuples(st.integers(1, 4), st.integers(1, 2), st.sampled_from([0, 0, 1])), min_size=1, max_size=8

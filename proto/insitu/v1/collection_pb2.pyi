@@ -90,7 +90,7 @@ class CollectionStatsRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ...) -> None: ...
 
 class CollectionStats(_message.Message):
-    __slots__ = ("collection", "examples", "size_bytes", "oldest_ms", "newest_ms", "next_expiry_ms", "durable", "lost_examples")
+    __slots__ = ("collection", "examples", "size_bytes", "oldest_ms", "newest_ms", "next_expiry_ms", "durable", "lost_examples", "usage")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class CollectionStats(_message.Message):
     NEXT_EXPIRY_MS_FIELD_NUMBER: _ClassVar[int]
     DURABLE_FIELD_NUMBER: _ClassVar[int]
     LOST_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     examples: int
     size_bytes: int
@@ -107,7 +108,8 @@ class CollectionStats(_message.Message):
     next_expiry_ms: int
     durable: bool
     lost_examples: int
-    def __init__(self, collection: _Optional[str] = ..., examples: _Optional[int] = ..., size_bytes: _Optional[int] = ..., oldest_ms: _Optional[int] = ..., newest_ms: _Optional[int] = ..., next_expiry_ms: _Optional[int] = ..., durable: bool = ..., lost_examples: _Optional[int] = ...) -> None: ...
+    usage: StorageUsage
+    def __init__(self, collection: _Optional[str] = ..., examples: _Optional[int] = ..., size_bytes: _Optional[int] = ..., oldest_ms: _Optional[int] = ..., newest_ms: _Optional[int] = ..., next_expiry_ms: _Optional[int] = ..., durable: bool = ..., lost_examples: _Optional[int] = ..., usage: _Optional[_Union[StorageUsage, _Mapping]] = ...) -> None: ...
 
 class StorageUsage(_message.Message):
     __slots__ = ("examples", "max_examples", "size_bytes", "max_bytes")
