@@ -172,12 +172,14 @@ class StoreTime:
                 self._changed.notify_all()
 
     def keep(self, living: Callable[[], Iterable[int]]) -> None:
-        """To be called every minute: write down how far time has got. Forgets eras of which no key lives."""
+        """To be called every minute: promise time anew before the last promise ends, where no caller waits for it.
+        Forgets eras of which no key lives."""
         with self._changed:
             self._look()
             if len(self._state.eras) > 1:
                 self._become(timekeeping.tidied(self._state, living()))
-            self._save()
+            if self._promised_ms - self._state.wall_ms <= PROMISE_MS // 2:
+                self._save()
 
     def unhide(self) -> None:
         """The owner says that the wall clock was wrong: what it alone has hidden is there again."""
