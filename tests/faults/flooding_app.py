@@ -23,10 +23,15 @@ from client_lib.predictor import PREDICT
 from insitu.v1.access_pb2 import RegisterRequest
 from insitu.v1.collection_pb2 import AddRequest, CollectionStatsRequest
 from insitu.v1.prediction_pb2 import ModelReference, PredictRequest
+from tests.faults.plans import HANGS
 
 CONNECTIONS = 6
 AHEAD = 250
-"""Calls under way on each connection: together, more than an app may have."""
+"""Calls on their way on each connection."""
+BURST = 720
+"""Above what an app may have under way."""
+SLOW = {"x": [10_000.0, 0.0, 0.0, 0.0]}
+"""A few milliseconds of the worker each, so that the calls before it stand there still when the last one comes."""
 Start = Callable[[Any, Any, str], Callable[[], object]]
 """Sends a request with a session, and returns what waits for the answer."""
 POINT = {"x": [1.0, 2.0, 3.0, 4.0]}
@@ -41,9 +46,11 @@ class Flood:
         self._learning.get_collection_client(CollectionOptions("words", max_examples=10_000))
         self._learning.get_predictor_client(PredictorOptions(plan)).predict(POINT)
         self._session = self._learning._connection.session
-        digest = hashlib.sha256(plan.read_bytes()).hexdigest()
+        slow = plan.with_name(f"{HANGS}.plan")
+        self._learning.get_predictor_client(PredictorOptions(slow)).predict(SLOW)
+        self._slow = PredictRequest(model=_named(slow), examples=[encode(SLOW)])
         point = encode(POINT)
-        small = PredictRequest(model=ModelReference(plan=f"file:p#sha256={digest}"), examples=[point])
+        small = PredictRequest(model=_named(plan), examples=[point])
         many = PredictRequest(model=small.model, examples=[point] * 500)
         added = AddRequest(collection="words", examples=[encode({"text": "x" * 200, "n": 1})] * 500)
         self._calls = (
@@ -55,9 +62,20 @@ class Flood:
             (REGISTER, RegisterRequest(package=credentials.stem, api_key="x"), ""),
         )
 
+    def burst(self) -> None:
+        """More slow predictions at once than an app may have under way, over all connections."""
+        connections = [self._connected() for _ in range(CONNECTIONS)]
+        waiting = [
+            start(PREDICT, self._slow, self._session) for _ in range(BURST // CONNECTIONS) for start, _ in connections
+        ]
+        for result in waiting:
+            self._take(result)
+        for _, close in connections:
+            close()
+
     def pour(self) -> None:
         """On one connection."""
-        start, close = (_over_the_lane if self._transport == "lane" else _over_grpc)(self._socket)
+        start, close = self._connected()
         under_way: deque[Callable[[], object]] = deque()
         for method, request, session in self._endless():
             try:
@@ -67,6 +85,9 @@ class Flood:
             while len(under_way) >= AHEAD:
                 self._take(under_way.popleft())
         close()
+
+    def _connected(self) -> tuple[Start, Callable[[], None]]:
+        return (_over_the_lane if self._transport == "lane" else _over_grpc)(self._socket)
 
     def _endless(self) -> Iterator[tuple[Any, Any, str]]:
         for call in itertools.cycle(self._calls):
@@ -83,6 +104,10 @@ class Flood:
         except grpc.RpcError as error:
             reason = dict(error.trailing_metadata() or ()).get("insitu-reason", "")
             self.told[f"{error.code().name} {reason}"] += 1
+
+
+def _named(plan: Path) -> ModelReference:
+    return ModelReference(plan=f"file:p#sha256={hashlib.sha256(plan.read_bytes()).hexdigest()}")
 
 
 def _over_the_lane(socket: Path) -> tuple[Start, Callable[[], None]]:
@@ -110,6 +135,7 @@ def _over_grpc(socket: Path) -> tuple[Start, Callable[[], None]]:
 
 def main(socket: str, credentials: str, plan: str, transport: str) -> None:
     flood = Flood(Path(socket), Path(credentials), Path(plan), transport)
+    flood.burst()
     threads = [threading.Thread(target=flood.pour, daemon=True) for _ in range(CONNECTIONS)]
     for thread in threads:
         thread.start()
