@@ -74,8 +74,8 @@ def configured(name: str, *, durable: bool) -> pb.ConfigureCollectionRequest:
     return pb.ConfigureCollectionRequest(collection=name, options=pb.CollectionOptions(durable=durable))
 
 
-def added(name: str) -> pb.AddRequest:
-    return pb.AddRequest(collection=name, examples=[an_example()])
+def added(name: str) -> pb.SerializedAddRequest:
+    return pb.SerializedAddRequest(collection=name, examples=[an_example().SerializeToString()])
 
 
 async def configure_durable(store: WaitingStore, servicer: CollectionServicer) -> None:
