@@ -58,6 +58,10 @@ class PlanLibrary:
         record = self._records.get((enclave, sha256))
         return record if record is not None else self._load(enclave, sha256)
 
+    def remembered(self, enclave: int, sha256: str) -> PlanRecord | None:
+        """A plan seen before; None where it is to be read."""
+        return self._records.get((enclave, sha256))
+
     def forget(self, enclave: int) -> None:
         """Drop what is remembered for an enclave."""
         with self._lock:

@@ -69,8 +69,10 @@ class PlanShelf:
 
     def inference_plan(self, enclave: int, sha256: str) -> InferencePlan:
         """From memory for a plan seen before."""
-        with translated():
-            record = self._library.plan(enclave, sha256)
+        record = self._library.remembered(enclave, sha256)
+        if record is None:
+            with translated():
+                record = self._library.plan(enclave, sha256)
         return _inference_plan(record)
 
     def training_plan(self, enclave: int, sha256: str) -> TrainingPlan:
