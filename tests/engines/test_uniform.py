@@ -37,24 +37,24 @@ def test_what_is_alike_is_decoded_at_once() -> None:
     assert decoded["label"].tolist() == [[row] for row in range(100)]
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        example(x=[1.0, 2.0], label=[200]),
-        example(x=[1.0, 2.0], label=[-1]),
-        example(x=[1.0, 2.0], lapel=[3]),
-        example(x=[1.0, 2.0]),
-        example(x=[1.0, 2.0, 3.0], label=[1]),
-        example(x=[1, 2], label=[1]),
-        example(x=[b"abcdefgh"], label=[1]),
-        example(x=[1.0, 2.0], label=[3]) + example(label=[4]),
-        b"",
-        b"\xff" * 10,
-    ],
-)
-def test_one_that_differs_sends_all_the_usual_way(odd: bytes) -> None:
+ODD = {
+    "a number of two bytes": example(x=[1.0, 2.0], label=[200]),
+    "a negative number": example(x=[1.0, 2.0], label=[-1]),
+    "another name": example(x=[1.0, 2.0], lapel=[3]),
+    "a feature less": example(x=[1.0, 2.0]),
+    "another size": example(x=[1.0, 2.0, 3.0], label=[1]),
+    "integers for floats": example(x=[1, 2], label=[1]),
+    "bytes for floats": example(x=[b"abcdefgh"], label=[1]),
+    "a name twice": example(x=[1.0, 2.0], label=[3]) + example(label=[4]),
+    "nothing": b"",
+    "no message": b"\xff" * 10,
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_that_differs_sends_all_the_usual_way(odd: str) -> None:
     encoded = [example(x=[row / 2, -row], label=[3]) for row in range(10)]
-    for mixed in ([*encoded, odd], [odd, *encoded]):
+    for mixed in ([*encoded, ODD[odd]], [ODD[odd], *encoded]):
         with pytest.raises(uniform.NotUniform):
             uniform.decode(mixed)
 
