@@ -60,7 +60,7 @@ from platform_daemon.publishing import Publishing
 from platform_daemon.release import VERSION
 from platform_daemon.rules import Rules
 from platform_daemon.state import SchemaFromTheFuture
-from platform_daemon.state.collections import CollectionRepository
+from platform_daemon.state.collections import Bounds, CollectionRepository
 from platform_daemon.storage import Storage
 from platform_daemon.store.store import Place
 from platform_daemon.training.conditions import DevicePolicy
@@ -106,7 +106,8 @@ class Primary:
 
         self._context = assemble(self._clock, _context_settings(configuration))
         self._injection = Injection(Injector(self._context), self._permissions)
-        self._collections = CollectionRepository(database)
+        limits = configuration.limits
+        self._collections = CollectionRepository(database, Bounds(limits.quota_accounts, limits.quota_collections))
 
         self._processes = ProcessTable(
             Spawner(scratch_root=str(self._storage.scratch), keep_output=configuration.daemon.child_output),

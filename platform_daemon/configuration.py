@@ -25,6 +25,8 @@
     artifact_quota_bytes = 1073741824
     quota_examples = 10000000          # the living examples of one app, in all its collections together
     quota_bytes = 1073741824           # as the app gave them
+    quota_accounts = 1000              # of one app, in all its collections together
+    quota_collections = 1000           # of one app
     quota_calls_per_s = 20000.0        # what one app may add in the long run; five seconds' worth may come at once
     quota_examples_per_s = 500000.0
 
@@ -53,6 +55,8 @@ class BadConfiguration(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DaemonSection:
+    """How the daemon itself runs."""
+
     log_level: str = "info"
     log_format: str = "auto"
     child_output: bool = False
@@ -60,6 +64,8 @@ class DaemonSection:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSection:
+    """When training runs, and for how long at a stretch."""
+
     assume: tuple[str, ...] = ()
     poll_interval_s: float = 1.0
     grace_s: float = 1.0
@@ -69,6 +75,8 @@ class TrainingSection:
 
 @dataclass(frozen=True, slots=True)
 class ContextSection:
+    """What the device is, and which sources tell its context."""
+
     country: str = ""
     subdivision: str = ""
     form_factor: str = ""
@@ -82,17 +90,23 @@ class ContextSection:
 
 @dataclass(frozen=True, slots=True)
 class LimitsSection:
+    """What one user or one app may take."""
+
     connections_per_uid: int = 64
     artifact_bytes: int = 256 << 20
     artifact_quota_bytes: int = 1 << 30
     quota_examples: int = 10_000_000
     quota_bytes: int = 1 << 30
+    quota_accounts: int = 1000
+    quota_collections: int = 1000
     quota_calls_per_s: float = 20_000.0
     quota_examples_per_s: float = 500_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
+    """All sections, and where the device's files are."""
+
     locations: Locations
     daemon: DaemonSection = DaemonSection()
     training: TrainingSection = TrainingSection()

@@ -1,6 +1,7 @@
 """The Collections service in memory."""
 
 import re
+from collections.abc import Collection as Names
 from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
@@ -32,6 +33,9 @@ class Collections:
             raise InvalidArgument(
                 "options.max_examples: must not be negative; 0 means no limit", field="options.max_examples"
             )
+        self._check_count(
+            "QUOTA_COLLECTIONS", "collections", app.collections, request.collection, self._state.limits.collections
+        )
         collection = app.collections.setdefault(request.collection, Collection(request.collection))
         if ttl_ms is not None:
             for entry in collection.entries:
@@ -60,6 +64,9 @@ class Collections:
         if len(request.account) > _LONGEST_ACCOUNT:
             raise InvalidArgument(f"account: must have at most {_LONGEST_ACCOUNT} characters", field="account")
         examples = _checked(request)
+        if request.account:
+            self._check_count("QUOTA_ACCOUNTS", "accounts", app.accounts, request.account, self._state.limits.accounts)
+            app.accounts.add(request.account)
         now_ms, key = self._state.now_ms, request.idempotency_key
         if key and now_ms - collection.keys.get(key, now_ms - _KEYS_HOLD_MS) < _KEYS_HOLD_MS:
             return pb.AddResponse(count=len(examples), repeated_request=True)
@@ -90,6 +97,14 @@ class Collections:
             if features is not None:
                 context[type] = Part(features, min(expires_ms, now_ms + ttl_ms if ttl_ms else expires_ms))
         return Entry(example, account, now_ms, expires_ms, context)
+
+    def _check_count(self, reason: str, what: str, known: Names[str], name: str, limit: int | None) -> None:
+        if limit is not None and name not in known and len(known) >= limit:
+            raise ResourceExhausted(
+                f"this app has the {limit} {what} that it may have: use those",
+                reason=reason,
+                detail=str(limit),
+            )
 
     def _check_quota(self, app: App, collection: Collection, examples: Sequence[bytes]) -> None:
         """What takes the place of as much is let through."""

@@ -119,6 +119,8 @@ class Control:
             lambda session: session.plan.training.query.collection in names,
             lambda version: version.collection not in names,
         )
+        if len(names) == len(app.collections):
+            app.accounts.discard(request.account)
         return collection_pb2.ClearResponse(count=count)
 
     def unhide_data(self, request: control_pb2.UnhideDataRequest) -> control_pb2.UnhideDataResponse:

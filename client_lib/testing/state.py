@@ -120,6 +120,8 @@ class App:
     consent: bool = False
     grants: dict[str, frozenset[str]] = field(default_factory=dict)
     collections: dict[str, Collection] = field(default_factory=dict)
+    accounts: set[str] = field(default_factory=set)
+    """Those with a name, until the owner clears them."""
     artifacts: dict[str, bytes] = field(default_factory=dict)
     """Plans handed over, by digest."""
     partial: dict[str, bytes] = field(default_factory=dict)
@@ -134,6 +136,9 @@ class Limits:
 
     examples: int | None = None
     size_bytes: int | None = None
+    accounts: int | None = None
+    """Beside the primary one."""
+    collections: int | None = None
     artifact_bytes: int | None = None
 
 

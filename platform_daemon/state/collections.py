@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 
+from platform_daemon.errors import ResourceExhausted
 from platform_daemon.state.database import Database
 from platform_daemon.store.store import Place, Retention
 
@@ -54,11 +55,21 @@ class Collection:
         return Retention(self.ttl_ms, self.max_examples)
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much an enclave may have of what stays in memory and has keys of its own."""
+
+    accounts: int = 1000
+    """Beside the primary one."""
+    collections: int = 1000
+
+
 class CollectionRepository:
     """Options by enclave and name, cached: an `add` reads them without touching the disk."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, bounds: Bounds | None = None) -> None:
         self._database = database
+        self._bounds = bounds or Bounds()
         self._cache: dict[tuple[int, str], Collection] = {}
         self._accounts: dict[tuple[int, str], int] = {}
         with database.read() as connection:
@@ -91,7 +102,9 @@ class CollectionRepository:
         wishes: tuple[Wish, ...] | None = None,
         durable: bool | None = None,
     ) -> Collection:
-        """Create the collection or change what is given; returns the options now in force."""
+        """Create the collection or change what is given; returns the options now in force.
+
+        Raises ResourceExhausted where it would be one more than the enclave may have."""
         found = self._cache.get((enclave, name)) or Collection(Place(enclave, 0), name)
         changed = replace(
             found,
@@ -106,19 +119,14 @@ class CollectionRepository:
         return changed
 
     def account(self, enclave: int, name: str, *, create: bool) -> int | None:
-        """Number of an account of an enclave; None where it is unknown and not to be created."""
+        """Number of an account of an enclave; None where it is unknown and not to be created.
+
+        Raises ResourceExhausted where it would be one more than the enclave may have."""
         if not name:
             return PRIMARY_ACCOUNT
         number = self._accounts.get((enclave, name))
         if number is None and create:
-            with self._database.transaction() as connection:
-                # Another thread may have been first.
-                connection.execute(
-                    "INSERT INTO accounts (enclave, name) VALUES (?,?) ON CONFLICT DO NOTHING", (enclave, name)
-                )
-                query = "SELECT number FROM accounts WHERE enclave=? AND name=?"
-                (number,) = connection.execute(query, (enclave, name)).fetchone()
-            self._accounts[enclave, name] = number
+            number = self._accounts[enclave, name] = self._create_account(enclave, name)
         return number
 
     def remove_account(self, enclave: int, name: str) -> None:
@@ -136,10 +144,32 @@ class CollectionRepository:
         self._cache = {key: value for key, value in self._cache.items() if key[0] != enclave}
         self._accounts = {key: value for key, value in self._accounts.items() if key[0] != enclave}
 
+    def _create_account(self, enclave: int, name: str) -> int:
+        with self._database.transaction() as connection:
+            query = "SELECT number FROM accounts WHERE enclave=? AND name=?"
+            # Another thread may have been first.
+            found = connection.execute(query, (enclave, name)).fetchone()
+            if found is None:
+                (count,) = connection.execute("SELECT count(*) FROM accounts WHERE enclave=?", (enclave,)).fetchone()
+                if count >= self._bounds.accounts:
+                    raise _refused(
+                        "QUOTA_ACCOUNTS", "accounts", self._bounds.accounts, "clear one (insitu data clear --account)"
+                    )
+                connection.execute("INSERT INTO accounts (enclave, name) VALUES (?,?)", (enclave, name))
+                found = connection.execute(query, (enclave, name)).fetchone()
+        return int(found[0])
+
     def _save(self, collection: Collection) -> Collection:
         enclave = collection.place.enclave
         wishes = json.dumps([[wish.type, wish.ttl_ms] for wish in collection.wishes])
         with self._database.transaction() as connection:
+            if not collection.place.collection:
+                query = "SELECT count(*) FROM collections WHERE enclave=? AND name<>?"
+                (count,) = connection.execute(query, (enclave, collection.name)).fetchone()
+                if count >= self._bounds.collections:
+                    raise _refused(
+                        "QUOTA_COLLECTIONS", "collections", self._bounds.collections, "remove the app and its data"
+                    )
             connection.execute(
                 "INSERT INTO collections (enclave, name, ttl_ms, max_examples, wishes, durable) VALUES (?,?,?,?,?,?)"
                 " ON CONFLICT (enclave, name) DO UPDATE SET ttl_ms=excluded.ttl_ms,"
@@ -157,3 +187,12 @@ class CollectionRepository:
                 "SELECT number FROM collections WHERE enclave=? AND name=?", (enclave, collection.name)
             ).fetchone()
         return replace(collection, place=Place(enclave, number))
+
+
+def _refused(reason: str, what: str, limit: int, remedy: str) -> ResourceExhausted:
+    return ResourceExhausted(
+        f"this app has the {limit} {what} that it may have: use those, or have the device's owner {remedy} or raise "
+        f"limits.quota_{what}",
+        reason=reason,
+        detail=str(limit),
+    )

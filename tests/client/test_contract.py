@@ -33,7 +33,7 @@ from client_lib.artifacts import MISSING, PUT
 from client_lib.collection import ADD, LIST
 from insitu.v1 import artifact_pb2, collection_pb2
 from insitu.v1.example_pb2 import Example
-from tests.client.worlds import QUOTA_EXAMPLES, WORLDS, World, world
+from tests.client.worlds import QUOTA_EXAMPLES, QUOTA_NAMES, WORLDS, World, world
 from tests.daemon.conftest import charging_plans, plan_folder, ranking_plans
 from tests.daemon.harness import SCRIPTED, Daemon, running
 
@@ -42,7 +42,11 @@ __all__ = ["charging_plans", "plan_folder", "ranking_plans"]
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    limits = f"[limits]\nquota_examples = {QUOTA_EXAMPLES}\n"
+    limits = f"[limits]
+quota_examples = {QUOTA_EXAMPLES}
+quota_accounts = {QUOTA_NAMES}
+quota_collections = {QUOTA_NAMES}
+"
     with running(tmp_path_factory.mktemp("d"), SCRIPTED + limits) as started:
         yield started
 
@@ -220,6 +224,24 @@ def test_an_app_may_store_so_much_and_no_more(place: World, package: str) -> Non
         assert words.add({"x": 1.0}).result() == 1  # in the place of the oldest
         assert words.clear() == QUOTA_EXAMPLES
         assert words.add({"x": 1.0}).result() == 1
+
+
+def test_an_app_may_have_so_many_accounts_and_collections(place: World, package: str) -> None:
+    with place.connect(package) as learning:
+        words, *_ = [
+            learning.get_collection_client(CollectionOptions(f"words{number}")) for number in range(QUOTA_NAMES)
+        ]
+        with pytest.raises(ResourceExhausted) as caught:
+            learning.get_collection_client(CollectionOptions("one-more"))
+        for number in range(QUOTA_NAMES):
+            assert words.add({"x": 1.0}, f"account{number}").result() == 1
+        refusal = words.add({"x": 1.0}, "one more").exception()
+        assert isinstance(refusal, ResourceExhausted)
+        assert (caught.value.reason, refusal.reason) == ("QUOTA_COLLECTIONS", "QUOTA_ACCOUNTS")
+        assert caught.value.detail == refusal.detail == str(QUOTA_NAMES)
+        assert words.add({"x": 1.0}).result() == words.clear("account0") == 1
+        assert place.owner.clear_data(package, account="account0") == 0  # and forgets its name
+        assert words.add({"x": 1.0}, "one more").result() == 1
 
 
 def test_a_collection_is_as_durable_as_it_was_told_to_be(place: World, package: str) -> None:

@@ -16,6 +16,8 @@ from tests.daemon.harness import Daemon, eventually
 
 QUOTA_EXAMPLES = 3000
 """Of each app, everywhere."""
+QUOTA_NAMES = 8
+"""Of accounts, and of collections, of each app."""
 
 
 class World(Protocol):
@@ -153,6 +155,7 @@ def world(name: str, daemon: Callable[[], Daemon]) -> Iterator[World]:
         if kind == "memory":
             device = closing.enter_context(testing.Device())
             device.limits.examples = QUOTA_EXAMPLES
+            device.limits.accounts, device.limits.collections = QUOTA_NAMES, QUOTA_NAMES
             yield MemoryWorld(device, loop)
         else:
             real = RealWorld(daemon(), "lane" if kind == "lane" else "grpc", loop)

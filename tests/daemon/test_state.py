@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from platform_daemon.errors import ResourceExhausted
 from platform_daemon.state import Database, SchemaFromTheFuture
-from platform_daemon.state.collections import DEFAULT_TTL_MS, PRIMARY_ACCOUNT, SCHEMA, CollectionRepository, Wish
+from platform_daemon.state.collections import (
+    DEFAULT_TTL_MS,
+    PRIMARY_ACCOUNT,
+    SCHEMA,
+    Bounds,
+    CollectionRepository,
+    Wish,
+)
 
 
 @pytest.fixture
@@ -15,8 +23,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
 
 
-def opened(path: Path) -> CollectionRepository:
-    return CollectionRepository(Database(path, (SCHEMA,)))
+def opened(path: Path, bounds: Bounds | None = None) -> CollectionRepository:
+    return CollectionRepository(Database(path, (SCHEMA,)), bounds)
 
 
 def test_a_failed_transaction_leaves_nothing(path: Path) -> None:
@@ -129,3 +137,40 @@ def test_a_removed_enclave_is_nowhere_on_disk(path: Path) -> None:
     collections.account(7, "account-canary", create=True)
     collections.remove_enclave(7)
     assert not [file for file in path.parent.iterdir() if b"canary" in file.read_bytes()]
+
+
+def test_an_enclave_has_only_so_many_accounts(path: Path) -> None:
+    collections = opened(path, Bounds(accounts=2))
+    numbers = [collections.account(1, name, create=True) for name in ("", "work", "home")]
+    for _ in range(2):
+        with pytest.raises(ResourceExhausted, match=r"the 2 accounts.*limits\.quota_accounts") as caught:
+            collections.account(1, "one more", create=True)
+        assert (caught.value.reason, caught.value.detail) == ("QUOTA_ACCOUNTS", "2")
+    assert collections.account(1, "one more", create=False) is None
+    assert [collections.account(1, name, create=True) for name in ("", "work", "home")] == numbers
+    assert collections.account(2, "one more", create=True) is not None
+    collections.remove_account(1, "work")
+    assert collections.account(1, "one more", create=True) is not None
+
+
+def test_an_enclave_has_only_so_many_collections(path: Path) -> None:
+    collections = opened(path, Bounds(collections=2))
+    collections.configure(1, "words")
+    collections.configure(1, "taps")
+    for _ in range(2):
+        with pytest.raises(ResourceExhausted, match=r"the 2 collections.*limits\.quota_collections") as caught:
+            collections.configure(1, "one-more")
+        assert (caught.value.reason, caught.value.detail) == ("QUOTA_COLLECTIONS", "2")
+    assert collections.find(1, "one-more") is None
+    assert collections.configure(1, "words", max_examples=5).max_examples == 5
+    assert collections.configure(2, "one-more").place.enclave == 2
+
+
+def test_what_is_there_stays_where_a_limit_is_lowered(path: Path) -> None:
+    before = opened(path)
+    work, words = before.account(1, "work", create=True), before.configure(1, "words")
+    before.account(1, "home", create=True)
+    before.configure(1, "taps")
+    after = opened(path, Bounds(accounts=1, collections=1))
+    assert after.account(1, "work", create=True) == work
+    assert after.configure(1, "words", max_examples=5).place == words.place

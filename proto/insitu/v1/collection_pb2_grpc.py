@@ -27,8 +27,7 @@ if _version_not_supported:
 
 class CollectionsStub(object):
     """Collections of an app's enclave. Every call may answer UNAUTHENTICATED (no session), PERMISSION_DENIED (no consent
-    to collection), RESOURCE_EXHAUSTED (QUOTA_EXAMPLES, QUOTA_BYTES, QUOTA_RATE, DISK_FULL) and UNAVAILABLE (shutting
-    down; safe to retry).
+    to collection), RESOURCE_EXHAUSTED (QUOTA_*, DISK_FULL) and UNAVAILABLE (shutting down; safe to retry).
     """
 
     def __init__(self, channel):
@@ -66,8 +65,7 @@ class CollectionsStub(object):
 
 class CollectionsServicer(object):
     """Collections of an app's enclave. Every call may answer UNAUTHENTICATED (no session), PERMISSION_DENIED (no consent
-    to collection), RESOURCE_EXHAUSTED (QUOTA_EXAMPLES, QUOTA_BYTES, QUOTA_RATE, DISK_FULL) and UNAVAILABLE (shutting
-    down; safe to retry).
+    to collection), RESOURCE_EXHAUSTED (QUOTA_*, DISK_FULL) and UNAVAILABLE (shutting down; safe to retry).
     """
 
     def Configure(self, request, context):
@@ -145,8 +143,7 @@ def add_CollectionsServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Collections(object):
     """Collections of an app's enclave. Every call may answer UNAUTHENTICATED (no session), PERMISSION_DENIED (no consent
-    to collection), RESOURCE_EXHAUSTED (QUOTA_EXAMPLES, QUOTA_BYTES, QUOTA_RATE, DISK_FULL) and UNAVAILABLE (shutting
-    down; safe to retry).
+    to collection), RESOURCE_EXHAUSTED (QUOTA_*, DISK_FULL) and UNAVAILABLE (shutting down; safe to retry).
     """
 
     @staticmethod
