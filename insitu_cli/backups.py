@@ -122,6 +122,8 @@ def report(shown: dict[str, Any]) -> Iterator[str]:
     """What was restored, line by line, and what is to be done next."""
     manifest, carried = shown["manifest"], shown["carried"]
     yield f"restored {shown['state']} as of {output.when(manifest['made_ms'])}"
+    if shown["replaced_stranger"]:
+        yield "the state that was there was not of this backup's origin: nothing of it was carried over"
     if carried is None:
         yield "what was erased, revoked or removed since then is back: see insitu permissions list, insitu data show"
         yield "consent is withdrawn from every app; start the daemon, then: insitu consent give PACKAGE"

@@ -4,17 +4,20 @@ Deletion is cryptographic, so the keyring is the journal of all that was erased:
 given, and has no key for, was destroyed, by an expiry, a revocation, a clearing or a wipe. That key goes from the
 restored keyring too. Grants, consent and apps become what both the backup and the present state have; what has to be
 deleted for that is left to the daemon's start, which takes up narrowings and removals in any case.
+
+All of that is said in numbers, of keys and of enclaves, which mean something else in a state that began by itself. Such
+a one says nothing of the backup, however long it has been in use.
 """
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from context.clock import Clock
 from context.permissions import Scope
-from platform_daemon.access import Apps, Permissions
+from platform_daemon.access import Apps, AuthorityUnusable, Issuer, Permissions
 from platform_daemon.errors import DaemonError
 from platform_daemon.state import Database, SchemaFromTheFuture
 from platform_daemon.storage import SCHEMAS
@@ -22,6 +25,8 @@ from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
 from platform_daemon.training.records import SessionRepository
 from platform_daemon.wholeness import STATE, STORE
+
+_AUTHORITY = "authority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,17 @@ class Carried:
     """Grants of the backup that had been revoked since, "package type.feature"."""
     unreadable: tuple[str, ...] = ()
     """What of the present state could not be read, and so could not be taken over."""
+
+
+def same_origin(present: Path, restored: Path) -> bool:
+    """Whether one state comes from the other, or both from a third. The master key tells, which is made once for each;
+    where one cannot be read, the authority's key. Where neither can be, they count as strangers: so nothing is erased
+    for what may be somebody else's."""
+    with suppress(DaemonError):
+        return _master(present).fingerprint == _master(restored).fingerprint
+    with suppress(AuthorityUnusable):
+        return Issuer.open(present / _AUTHORITY).fingerprint == Issuer.open(restored / _AUTHORITY).fingerprint
+    return False
 
 
 def adopt(restored: Path, from_uid: int, clock: Clock) -> None:
@@ -58,7 +74,7 @@ def withdraw_consent(restored: Path, clock: Clock) -> None:
 
 
 def carry_over(present: Path, restored: Path, clock: Clock) -> Carried:
-    """Change the restored folder, which nobody has open, by what the present one knows."""
+    """Change the restored folder, which nobody has open, by what the present one, of the same origin, knows."""
     erased_keys, unreadable = 0, []
     try:
         erased_keys = _carry_erasures(present, restored)
@@ -80,7 +96,11 @@ def _carry_erasures(present: Path, restored: Path) -> int:
 
 
 def _keyring(state: Path) -> Keyring:
-    return Keyring.load(state / STORE / "keyring", MasterKey.load(state / STORE / "master.key"))
+    return Keyring.load(state / STORE / "keyring", _master(state))
+
+
+def _master(state: Path) -> MasterKey:
+    return MasterKey.load(state / STORE / "master.key")
 
 
 @contextmanager

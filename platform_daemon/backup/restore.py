@@ -32,7 +32,9 @@ class Restored:
     manifest: Manifest
     records: int
     carried: Carried | None
-    """None where there was no state to replace: then consent is withdrawn."""
+    """None where there was no state to replace, or a stranger: then consent is withdrawn."""
+    replaced_stranger: bool = False
+    """The state that was replaced was not of the backup's origin, so that it told nothing of what was decided since."""
 
 
 def verify(file: BinaryIO, passphrase: str, progress: Progress) -> Manifest:
@@ -77,11 +79,12 @@ def restore(
             records = _unpack(folder, manifest, pieces, lambda: progress(file.tell()))
             check_folder(folder)
             decisions.adopt(folder, manifest.uid, clock)
-            carried = None if empty else decisions.carry_over(state, folder, clock)
+            stranger = not empty and not decisions.same_origin(state, folder)
+            carried = None if empty or stranger else decisions.carry_over(state, folder, clock)
             if carried is None:
                 decisions.withdraw_consent(folder, clock)
             swap.take_the_place(folder, state, empty=empty)
-    return Restored(manifest, records, carried)
+    return Restored(manifest, records, carried, stranger)
 
 
 @contextmanager

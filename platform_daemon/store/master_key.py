@@ -4,6 +4,7 @@ A file of 32 random bytes, mode 0600, written once when the device is provisione
 that has data: a new master key opens nothing.
 """
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -24,6 +25,8 @@ class MasterKey:
 
     def __init__(self, key: bytes, random: Callable[[int], bytes] = os.urandom) -> None:
         self._cipher = AESGCM(key)
+        self.fingerprint = hashlib.blake2b(key, digest_size=16, person=b"insitu master").hexdigest()
+        """Tells one key from another, and nothing else of it."""
         self._random = random
 
     @classmethod

@@ -17,7 +17,7 @@ from platform_daemon.store.scope import RECORDS, Selector
 from platform_daemon.store.store import Place, Scan
 from platform_daemon.training.records import SessionRepository
 from tests.backup.samples import backup, opened, restored
-from tests.upgrades.expected import check_artifacts, check_examples
+from tests.upgrades.expected import check_artifacts, check_examples, check_owner
 from tests.upgrades.write_state import EXAMPLES, PACKAGE, UID, URI, WAITING, write
 
 WORDS = Place(1, 1)
@@ -166,4 +166,64 @@ def test_what_cannot_be_read_is_told(state: Path, lost: str) -> None:
     else:
         assert "what was erased since the backup is back" in told
         check_examples(storage)
+    storage.close()
+
+
+def used(storage: Storage) -> None:
+    """Its keys get the numbers that those of the backup have."""
+    for number in range(50):
+        storage.store.keyring.seal(1, f"other {number}", b"x")
+    storage.store.keyring.destroy_named(1, [f"other {number}" for number in range(40)])
+
+
+@pytest.mark.parametrize("act", [lambda storage: None, used])
+@pytest.mark.parametrize("lost", ["", "examples/master.key"])
+def test_a_state_of_another_origin_erases_nothing(
+    state: Path, tmp_path: Path, act: Callable[[Storage], None], lost: str
+) -> None:
+    """A daemon that has started once, on a new machine, say."""
+    storage = opened(state)
+    file = backup(storage)
+    storage.close()
+    stranger = opened(tmp_path / "new")
+    act(stranger)
+    stranger.close()
+    if lost:
+        (tmp_path / "new" / lost).write_bytes(b"damaged beyond repair")
+    done = restored(file, tmp_path / "new", replace=True)
+    assert (done.carried, done.replaced_stranger) == (None, True)
+    storage = opened(tmp_path / "new")
+    check_owner(storage, consent=False)
+    check_examples(storage)
+    check_artifacts(storage)
+    storage.close()
+
+
+def test_of_a_state_that_tells_nothing_of_its_origin_nothing_is_believed(state: Path) -> None:
+    storage = opened(state)
+    file = backup(storage)
+    storage.store.clear(WORDS)
+    storage.close()
+    (state / "examples" / "master.key").unlink()
+    (state / "authority" / "authority.key").unlink()
+    assert restored(file, state, replace=True).replaced_stranger
+    storage = opened(state)
+    check_owner(storage, consent=False)
+    check_examples(storage)
+    storage.close()
+
+
+def test_a_restored_state_is_of_the_origin_of_its_backup(state: Path, tmp_path: Path) -> None:
+    storage = opened(state)
+    file = backup(storage)
+    storage.close()
+    restored(file, tmp_path / "new")
+    storage = opened(tmp_path / "new")
+    storage.store.clear(WORDS)
+    storage.close()
+    done = restored(file, tmp_path / "new", replace=True)
+    assert done.carried is not None
+    assert not done.replaced_stranger
+    storage = opened(tmp_path / "new")
+    assert list(storage.store.scan(Scan(WORDS))) == []
     storage.close()
