@@ -66,6 +66,7 @@ class EchoServicer:
     """Answers, fails or waits as the request says."""
 
     def __init__(self) -> None:
+        self.begun_to_wait = 0
         self.waiting = asyncio.Event()
         self.released = asyncio.Event()
         self.cancelled = asyncio.Event()
@@ -78,6 +79,7 @@ class EchoServicer:
         raise BY_STATUS[request.value]("it is wrong: mend it", reason="A_REASON", field="options.fëld", detail="4711")
 
     async def wait_forever(self, request: wrappers_pb2.BytesValue, context: CallContext) -> Message:
+        self.begun_to_wait += 1
         self.waiting.set()
         try:
             await asyncio.Event().wait()
