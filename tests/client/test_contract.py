@@ -42,12 +42,9 @@ __all__ = ["charging_plans", "plan_folder", "ranking_plans"]
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    limits = f"[limits]
-quota_examples = {QUOTA_EXAMPLES}
-quota_accounts = {QUOTA_NAMES}
-quota_collections = {QUOTA_NAMES}
-"
-    with running(tmp_path_factory.mktemp("d"), SCRIPTED + limits) as started:
+    quotas = {"examples": QUOTA_EXAMPLES, "accounts": QUOTA_NAMES, "collections": QUOTA_NAMES}
+    limits = "".join(f"limits.quota_{name} = {value}\n" for name, value in quotas.items())
+    with running(tmp_path_factory.mktemp("d"), limits + SCRIPTED) as started:
         yield started
 
 
