@@ -27,6 +27,9 @@ _SMALL_BYTES = 1 << 14
 """Up to here one copy is cheaper than a second system call."""
 _HIGH_WATER_BYTES = 1 << 20
 """So much may wait for a client that does not read; then its calls are not read either."""
+_AFTER_A_PAUSE = 8
+"""So many waiting calls begin when the client has read its answers, and two for each that ends then: what they all
+answer at once might be more than it reads."""
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class LaneConnection(asyncio.Protocol):
         self._underway: dict[int, _Underway] = {}
         self._held_bytes = 0
         self._writable = True
+        self._most_unread_bytes = 2 * limits.message_bytes
         self._reading = False
         self._unread = Patience(READING_S, self._transport.abort)
         self._amid = Patience(WRITING_S, self._transport.abort)
@@ -106,6 +110,8 @@ class LaneConnection(asyncio.Protocol):
             self._transport.abort()
             return
         if self._frames.amid:
+            if frames:
+                self._amid.end()  # of another frame than the one that is unfinished now
             self._amid.begin()
         else:
             self._amid.end()
@@ -128,6 +134,7 @@ class LaneConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable = True
         self._unread.end()
+        self._begin_waiting(_AFTER_A_PAUSE)
         self._read_or_wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -167,12 +174,22 @@ class LaneConnection(asyncio.Protocol):
             return
         deadline_s = time.monotonic() + frame.deadline_ms / 1000 if frame.deadline_ms else None
         self._held_bytes += frame.size_bytes
-        if len(self._underway) < self._limits.calls_per_connection:
+        if self._may_begin:
             self._begin(frame, deadline_s)
         else:
             self._waiting[frame.call] = (frame, deadline_s)
         if deadline_s is not None and (self._watch is None or deadline_s < self._watch_s):
             self._watch_at(deadline_s)
+
+    @property
+    def _may_begin(self) -> bool:
+        """Whose client does not read gets no further answers."""
+        return self._writable and len(self._underway) < self._limits.calls_per_connection
+
+    def _begin_waiting(self, most: int) -> None:
+        while most and self._waiting and self._may_begin:
+            self._begin(*self._waiting.pop(next(iter(self._waiting))))
+            most -= 1
 
     def _begin(self, frame: Frame, deadline_s: float | None) -> None:
         session_size = frame.session_size
@@ -254,9 +271,8 @@ class LaneConnection(asyncio.Protocol):
 
     def _finished(self, number: int) -> None:
         self._held_bytes -= self._underway.pop(number).size_bytes
-        if self._waiting and len(self._underway) < self._limits.calls_per_connection:
-            next_number = next(iter(self._waiting))
-            self._begin(*self._waiting.pop(next_number))
+        if self._waiting:
+            self._begin_waiting(2)
         if not self._reading:
             self._read_or_wait()
 
@@ -264,6 +280,9 @@ class LaneConnection(asyncio.Protocol):
         self._write(error_frame(number, as_error_message(error)))
 
     def _write_answer(self, number: int, response: bytes) -> None:
+        if not self._writable and self._transport.get_write_buffer_size() + len(response) > self._most_unread_bytes:
+            self._fail(number, _unread(self._most_unread_bytes))
+            return
         header = answer_header(number, len(response))
         if len(response) <= _SMALL_BYTES:
             self._write(header + response)
@@ -300,6 +319,13 @@ class LaneConnection(asyncio.Protocol):
 
 def _shutting_down() -> DaemonError:
     return Unavailable("the daemon is shutting down; try again", reason="SHUTTING_DOWN")
+
+
+def _unread(limit_bytes: int) -> ResourceExhausted:
+    return ResourceExhausted(
+        f"answers of {limit_bytes} bytes wait to be read on this connection, which is the most: read them and repeat",
+        reason="TOO_MANY_BYTES",
+    )
 
 
 def _too_large(what: str, size_bytes: int, limit_bytes: int) -> ResourceExhausted:

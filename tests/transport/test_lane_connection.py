@@ -1,6 +1,7 @@
 """What the framed lane does beyond the calls' contract: malformed frames, order, bounds, cancelling."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -22,10 +23,11 @@ class NotingServicer(EchoServicer):
     def __init__(self) -> None:
         super().__init__()
         self.begun: list[bytes] = []
+        self.grows_to = 0
 
     async def say(self, request: wrappers_pb2.BytesValue, context: CallContext) -> wrappers_pb2.BytesValue:
         self.begun.append(request.value)
-        return request
+        return wrappers_pb2.BytesValue(value=request.value.ljust(self.grows_to))
 
 
 class RawLane:
@@ -177,6 +179,45 @@ def test_who_does_not_read_is_not_read(tmp_path: Path) -> None:
         assert len(servicer.begun) == sent
 
     run(tmp_path, script, CallLimits(bytes_per_connection=4 << 20))
+
+
+def test_small_calls_with_large_answers_are_begun_as_the_answers_are_read(tmp_path: Path) -> None:
+    async def script(lane: RawLane, servicer: NotingServicer) -> None:
+        servicer.grows_to = 256 << 10
+        transport = lane.writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        sent = 2000
+        for number in range(sent):
+            lane.call(SAY, number)
+        await servicer_rests(servicer)
+        assert len(servicer.begun) <= 300
+        transport.resume_reading()
+        kinds = Counter([(await lane.frame()).kind for _ in range(sent)])
+        assert kinds[Kind.ANSWER] > sent - 300
+        lane.call(SAY, sent, b"still here")
+        assert (await lane.frame()).call == sent
+
+    run(tmp_path, script)
+
+
+def test_answers_that_nobody_reads_are_refused_beyond_two_of_the_largest(tmp_path: Path) -> None:
+    async def script(lane: RawLane, servicer: NotingServicer) -> None:
+        servicer.grows_to = 60 << 10
+        transport = lane.writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        sent = 200
+        for number in range(sent):
+            lane.call(SAY, number)
+        await servicer_rests(servicer)
+        transport.resume_reading()
+        answers = [await lane.frame() for _ in range(sent)]
+        refused = [CallError.FromString(one.body) for one in answers if one.kind == Kind.ERROR]
+        assert {(error.status, error.reason) for error in refused} == {("RESOURCE_EXHAUSTED", "TOO_MANY_BYTES")}
+        assert 0 < len(refused) < sent
+
+    run(tmp_path, script, CallLimits(message_bytes=64 << 10))
 
 
 async def _write_all(lane: RawLane, payload: bytes, count: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from client_lib.lane_framing import MAGIC, call_frame
 from platform_daemon.transport import Listener
-from platform_daemon.transport.patience import Patience
+from platform_daemon.transport.patience import WRITING_S, Patience
 from tests.transport.echo import SESSION, EchoServicer, echo_table
 
 SAY = 1
@@ -80,6 +80,25 @@ def test_a_frame_that_comes_by_drops_is_given_a_minute(tmp_path: Path, turned_s:
             assert not await settled(listener, open_ones=0)
             loop.turn(turned_s)
             assert await settled(listener, open_ones=0) is (turned_s > 60)
+        await listener.close(0.0)
+
+    run(test)
+
+
+def test_a_stream_that_is_amid_a_frame_whenever_it_is_looked_at_is_kept(tmp_path: Path) -> None:
+    async def test(loop: TurnedLoop) -> None:
+        listener = Listener(tmp_path / "s.sock", echo_table(EchoServicer()), mode=0o600)
+        await listener.start()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, str(listener.path))
+            frame = call_frame(SAY, 1, SESSION.encode(), b"\x0a\x7f" + bytes(127), 0)
+            await loop.sock_sendall(client, MAGIC + frame[:40])
+            for _ in range(20):
+                loop.turn(WRITING_S / 2)
+                await loop.sock_sendall(client, frame[40:] + frame[:40])
+                assert await asyncio.wait_for(loop.sock_recv(client, 1 << 16), WRITING_S)
+            assert listener.connections == 1
         await listener.close(0.0)
 
     run(test)
