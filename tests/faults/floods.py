@@ -18,12 +18,11 @@ from client_lib import CollectionOptions, InsituError, Learning, PredictorOption
 from tests.daemon.harness import Daemon, running
 from tests.faults.evidence import ended_in_order
 from tests.faults.figures import note
+from tests.faults.normal_app import LEAST_CALLS
 
 SILENT = 200
 FLOODERS = 6
 FIRST_WORDS = (b"", b"PRI * HT", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)))
-LEAST_CALLS = 10
-"""So many a normal app makes beside a flood, in whatever time it is given."""
 EXPECTED = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
 """What a flooding app may be told."""
 BAD_REQUESTS = {"UNAUTHENTICATED", "INVALID_ARGUMENT"}
