@@ -19,6 +19,7 @@ on, because without them LevelDB loses records of a damaged log, and serves dama
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -65,6 +66,21 @@ class _Batch:
         self._write(self._native)
 
 
+class _Entered(AbstractContextManager[None]):
+    """The gate, for those who are inside already."""
+
+    __slots__ = ("_leave",)
+
+    def __init__(self, leave: Callable[..., None]) -> None:
+        self._leave = leave
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: Any) -> None:
+        self._leave(*error)
+
+
 class Database:
     """The example database of a folder that this process holds."""
 
@@ -86,6 +102,7 @@ class Database:
         """Whose names are on the medium."""
         self._db: Any = self._opened()
         """None where it could not be opened again; never so inside the gate."""
+        self._entered = _Entered(self.__exit__)
 
     def _opened(self) -> Any:
         try:
@@ -117,6 +134,18 @@ class Database:
                 raise self.refused()
             self._inside += 1
         return self
+
+    def enter_at_once(self) -> AbstractContextManager[None] | None:
+        """As entering, where that waits for nobody and the handle takes writes: what is returned has to be left then.
+        None otherwise. Inside, the database is not reopened."""
+        # A reopening holds the lock until it is done.
+        if not self._lock.acquire(blocking=False):
+            return None
+        entered = self._open and not self._draining and self.failure is None
+        if entered:
+            self._inside += 1
+        self._lock.release()
+        return self._entered if entered else None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

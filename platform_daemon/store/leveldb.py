@@ -137,32 +137,34 @@ class LevelDBStore:
         return added
 
     def add_at_once(self, batch: Batch) -> Added | None:
-        began_s, enclave = self._clock.monotonic_s(), batch.place.enclave
-        lock, collection = self._locks.get(enclave), self._known(batch.place)
-        if (
-            lock is None
-            or collection is None
-            or self._journal.unfinished
-            or self._database.failure is not None
-            or not self._pace.calm(batch.size_bytes, began_s)
-            or not lock.acquire(blocking=False)
-        ):
+        began_s = self._clock.monotonic_s()
+        gate = self._database.enter_at_once() if self._pace.calm(batch.size_bytes, began_s) else None
+        if gate is None:
+            return None
+        with gate:
+            lock = self._locks.get(batch.place.enclave)
+            if lock is None or not lock.acquire(blocking=False):
+                return None
+            try:
+                added = self._add_within(batch)
+            finally:
+                lock.release()
+        if added is not None:
+            self._pace.wrote(batch.size_bytes, self._clock.monotonic_s() - began_s, began_s)
+        return added
+
+    def _add_within(self, batch: Batch) -> Added | None:
+        """With gate and lock passed: only there do collection, failure and journal stay what they are."""
+        collection = self._known(batch.place)
+        if collection is None or self._journal.unfinished:
+            return None
+        moment = self.time.hold_at_once()
+        if moment is None:
             return None
         try:
-            with self._database:
-                moment = self.time.hold_at_once()
-                if moment is None:
-                    return None
-                try:
-                    if not sealable(collection, batch, moment):
-                        return None
-                    added = add(collection, batch, moment)
-                finally:
-                    self.time.let_go()
+            return add(collection, batch, moment) if sealable(collection, batch, moment) else None
         finally:
-            lock.release()
-        self._pace.wrote(batch.size_bytes, self._clock.monotonic_s() - began_s, began_s)
-        return added
+            self.time.let_go()
 
     def sync(self) -> "Future[None]":
         return self._syncs.join()

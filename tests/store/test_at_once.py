@@ -1,8 +1,10 @@
 """Storing without waiting: done as `add` does it, or not done at all."""
 
+import errno
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from context.clock import ManualClock
+from platform_daemon.errors import Unavailable
 from platform_daemon.store.leveldb import LevelDBStore
 from platform_daemon.store.pace import CALM_BYTES, CALM_BYTES_PER_S, LONG_S, SMALL_BYTES, WARY_S, Pace
+from platform_daemon.store.renewal import PAUSE_S
 from platform_daemon.store.store import Added, Batch, Retention
 from tests.store.crashing_disk import CrashingDisk
 from tests.store.samples import DAY_MS, HOUR_MS, POWER, WORDS, add, open_store, read, values
@@ -85,6 +89,72 @@ def test_who_holds_the_enclave_is_not_waited_for(store: LevelDBStore) -> None:
     let_go.set()
     holder.join(10)
     assert store.add_at_once(batch(b"now")) == Added(2, 1)
+
+
+class Interrupted:
+    """A pace that lets something happen while it is asked, as another thread might."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self._pace = Pace()
+        self._happens = happens
+
+    def calm(self, size_bytes: int, now_s: float) -> bool:
+        self._happens()
+        return self._pace.calm(size_bytes, now_s)
+
+    def wrote(self, size_bytes: int, took_s: float, now_s: float) -> None:
+        self._pace.wrote(size_bytes, took_s, now_s)
+
+
+def fail(store: LevelDBStore) -> None:
+    """As a write that the disk refused does."""
+    store._database.failure = OSError(errno.EIO, os.strerror(errno.EIO))
+    store._database._takes_writes = False
+
+
+def test_nothing_acknowledged_is_overwritten_after_a_reopening(store: LevelDBStore, clock: ManualClock) -> None:
+    def reopen() -> None:
+        fail(store)
+        clock.advance(PAUSE_S)
+        assert store._renewal.attempt()
+        add(store, b"by another thread", context=(POWER,))
+
+    store._pace = Interrupted(reopen)  # type: ignore[assignment]
+    assert store.add_at_once(batch(b"at once")) == Added(3, 1)
+    store._pace = Pace()
+    add(store, b"last", context=(POWER,))
+    assert values(store) == [b"first", b"by another thread", b"at once", b"last"]
+    assert store.stats(WORDS).examples == 4
+
+
+def test_after_a_write_that_failed_it_is_left_to_add(store: LevelDBStore) -> None:
+    fail(store)
+    assert store.add_at_once(batch(b"now")) is None
+    store.add(batch(b"later"))
+    assert store.add_at_once(batch(b"now")) == Added(3, 1)
+
+
+def test_a_reopening_is_not_waited_for(store: LevelDBStore) -> None:
+    with store._database:
+        fail(store)
+        reopening = threading.Thread(target=store._renewal.attempt)
+        reopening.start()
+        while not store._database._draining:
+            reopening.join(0.001)
+        store._database.failure = None
+        began_s = time.monotonic()
+        assert store.add_at_once(batch(b"now")) is None
+        assert time.monotonic() - began_s < 2
+    reopening.join(10)
+    assert values(store) == [b"first"]
+    assert store.add_at_once(batch(b"now")) == Added(2, 1)
+
+
+def test_once_closed_it_is_left_to_add(store: LevelDBStore) -> None:
+    store.close()
+    assert store.add_at_once(batch(b"now")) is None
+    with pytest.raises(Unavailable):
+        store.add(batch(b"now"))
 
 
 def test_a_collection_that_was_never_added_to_is_left_to_add(tmp_path: Path, clock: ManualClock) -> None:
