@@ -2,6 +2,7 @@
 
 import os
 import resource
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -33,16 +34,15 @@ def store_families(tally: Tally) -> Iterable[Family]:
 
 
 def collection_families(apps: Apps, collections: CollectionRepository, store: Store) -> Iterable[Family]:
-    """Blocks."""
-    examples: list[tuple[Mapping[str, str], float]] = []
-    sizes: list[tuple[Mapping[str, str], float]] = []
+    """Blocks. Of a package that several OS users have, the sum."""
+    examples: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
     for enclave in apps.enclaves():
         stats = [store.stats(collection.place) for collection in collections.all(enclave.number)]
-        package = {"package": enclave.package}
-        examples.append((package, sum(one.examples for one in stats)))
-        sizes.append((package, sum(one.size_bytes for one in stats)))
-    yield gauge("insitu_examples", "Living examples.", examples)
-    yield gauge("insitu_example_bytes", "Their size, as the apps gave them.", sizes)
+        examples[enclave.package] += sum(one.examples for one in stats)
+        sizes[enclave.package] += sum(one.size_bytes for one in stats)
+    yield _by_package("insitu_examples", "Living examples.", examples)
+    yield _by_package("insitu_example_bytes", "Their size, as the apps gave them.", sizes)
 
 
 def training_families(sessions: SessionRepository) -> Iterable[Family]:
@@ -98,6 +98,10 @@ def process_families(version: str, started_ms: int) -> Iterable[Family]:
     yield gauge("process_open_fds", "Of the primary.", [({}, len(os.listdir("/proc/self/fd")))])
     yield gauge("process_start_time_seconds", "Since the epoch.", [({}, started_ms / 1000)])
     yield gauge("insitu_build_info", "Always 1.", [({"version": version}, 1)])
+
+
+def _by_package(name: str, help: str, sums: Mapping[str, int]) -> Family:
+    return gauge(name, help, [({"package": package}, value) for package, value in sums.items()])
 
 
 def _size(path: Path) -> int:
