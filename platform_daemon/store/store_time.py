@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from context.clock import DeviceClock
-from platform_daemon.errors import ResourceExhausted
+from platform_daemon.errors import DaemonError
 from platform_daemon.logs import LogEvent, marked
 from platform_daemon.store import timekeeping
 from platform_daemon.store.atomic_file import Disk, discard_temporary
@@ -233,10 +233,12 @@ class StoreTime:
         if timekeeping.jumped(self._state, reading):
             self._known = None
             self._turning = True
-            self._changed.wait_for(lambda: not self._holders)
-            first_key = self._retire_keys()
-            self._turning = False
-            self._changed.notify_all()
+            try:
+                self._changed.wait_for(lambda: not self._holders)
+                first_key = self._retire_keys()
+            finally:
+                self._turning = False
+                self._changed.notify_all()
         self._become(timekeeping.observe(self._state, reading, first_key))
         if self._state.wall_ms + _QUICK_MS > self._promised_ms:
             self._save()
@@ -257,11 +259,11 @@ class StoreTime:
         self._known = None
 
     def _save(self, promise_ms: int = PROMISE_MS) -> None:
-        """A full disk keeps nobody from reading: the next look tries again."""
+        """A disk that is full or fails keeps nobody from reading: the next look tries again."""
         promised_ms = self._state.wall_ms + promise_ms
         try:
             replace_file(self._path, _encode(self._state, promised_ms), self._disk)
-        except (ResourceExhausted, OSError) as error:
+        except (DaemonError, OSError) as error:
             log.error("the time cannot be written down: %s", error, extra=marked(LogEvent.TIME_UNWRITTEN))
         else:
             self._promised_ms = promised_ms

@@ -1,28 +1,32 @@
 """The file that remembers what the clocks have shown, and those who wait for each other at the end of an era."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from context.clock import ManualClock
-from platform_daemon.errors import ResourceExhausted
 from platform_daemon.store.atomic_file import LocalDisk
 from platform_daemon.store.leveldb import LevelDBStore
 from platform_daemon.store.scope import RECORDS, Selector
 from platform_daemon.store.store_time import PROMISE_MS, StoreTime
-from tests.store.samples import DAY_MS, HOUR_MS, POWER, add, die, values
+from tests.store.samples import DAY_MS, HOUR_MS, POWER, WORDS, add, die, values
 
 
-class FullDisk(LocalDisk):
-    """Has no room while it is told so."""
+class BadDisk(LocalDisk):
+    """Refuses to write while it is told so."""
 
-    full = False
+    refuses_with: int | None = None
 
     def write(self, path: Path, data: bytes) -> None:
-        if self.full:
-            raise ResourceExhausted("the disk has no room", reason="DISK_FULL")
+        if self.refuses_with is not None:
+            raise OSError(self.refuses_with, os.strerror(self.refuses_with))
         super().write(path, data)
+
+
+REFUSALS = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.EACCES]
 
 
 @pytest.fixture
@@ -34,8 +38,8 @@ def keys(store: LevelDBStore) -> int:
     return len(store.keyring.select(Selector(kinds=RECORDS)))
 
 
-def opened(folder: Path, clock: ManualClock, disk: FullDisk | None = None) -> StoreTime:
-    return StoreTime.open(folder / "clock", clock, lambda: 1, disk or FullDisk(), empty=True)
+def opened(folder: Path, clock: ManualClock, disk: BadDisk | None = None) -> StoreTime:
+    return StoreTime.open(folder / "clock", clock, lambda: 1, disk or BadDisk(), empty=True)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}\nabc\n", b"\xff" * 300, None])
@@ -88,9 +92,8 @@ def test_no_look_goes_beyond_the_promise(tmp_path: Path, clock: ManualClock) -> 
         assert max(era.seen_ms for era in again.now().state.eras) >= seen_ms
 
 
-class NothingWritten(LocalDisk):
-    def write(self, path: Path, data: bytes) -> None:
-        raise ResourceExhausted("somebody else's file", reason="DISK_FULL")
+class NothingWritten(BadDisk):
+    refuses_with = errno.EROFS
 
 
 def _after_a_power_cut(clock: ManualClock) -> ManualClock:
@@ -99,19 +102,51 @@ def _after_a_power_cut(clock: ManualClock) -> ManualClock:
     return later
 
 
-def test_a_full_disk_keeps_nobody_from_reading(tmp_path: Path, clock: ManualClock) -> None:
-    disk = FullDisk()
+@pytest.mark.parametrize("refuses_with", REFUSALS)
+def test_a_bad_disk_keeps_nobody_from_reading(tmp_path: Path, clock: ManualClock, refuses_with: int) -> None:
+    disk = BadDisk()
     time = opened(tmp_path, clock, disk)
-    disk.full = True
+    disk.refuses_with = refuses_with
     clock.jump(86_400)
     jumped = time.now()
     assert jumped.now_ms == clock.now_ms()
-    disk.full = False
+    disk.refuses_with = None
     clock.advance(2)
     time.now()
     clock.jump(-86_400)
     again = opened(tmp_path, clock)
     assert again.now().hidden_ms(0) >= jumped.now_ms
+
+
+@pytest.mark.parametrize("refuses_with", REFUSALS)
+def test_nor_from_storing_with_the_keys_that_there_are(tmp_path: Path, clock: ManualClock, refuses_with: int) -> None:
+    disk = BadDisk()
+    store = LevelDBStore.open(tmp_path, clock, disk=disk)
+    add(store, b"first")
+    disk.refuses_with = refuses_with
+    clock.advance(2 * PROMISE_MS / 1000)
+    assert add(store, b"second").count == 1
+    assert values(store) == [b"first", b"second"]
+    assert store.stats(WORDS).examples == 2
+    disk.refuses_with = None
+    store.close()
+
+
+def test_a_turn_that_fails_leaves_the_next_to_another(tmp_path: Path, clock: ManualClock) -> None:
+    failures = [OSError(errno.EIO, "once")]
+
+    def retire() -> int:
+        if failures:
+            raise failures.pop()
+        return 7
+
+    time = StoreTime.open(tmp_path / "clock", clock, retire, LocalDisk(), empty=True)
+    clock.jump(86_400)
+    with pytest.raises(OSError, match="once"):
+        time.now()
+    assert time.now().present == 7
+    with time.held() as moment:
+        assert moment.present == 7
 
 
 def test_an_era_ends_when_those_who_store_in_it_are_done(tmp_path: Path, clock: ManualClock) -> None:
