@@ -8,6 +8,8 @@ from platform_daemon.doctor.snapshot import Snapshot
 
 
 class Severity(enum.Enum):
+    """How bad it is. Problems alone make `insitu doctor` exit with 1."""
+
     PROBLEM = "problem"
     """Something does not work, or is not safe."""
     NOTICE = "notice"
@@ -16,6 +18,8 @@ class Severity(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """One thing that is wrong, and how to mend it."""
+
     check: str
     """Stable, for programs: "master-key", "engine"."""
     severity: Severity
@@ -28,10 +32,12 @@ Check = Callable[[Snapshot], Iterable[Finding]]
 
 
 def problem(check: str, message: str, remedy: str) -> Finding:
+    """A finding that something does not work, or is not safe."""
     return Finding(check, Severity.PROBLEM, message, remedy)
 
 
 def notice(check: str, message: str, remedy: str) -> Finding:
+    """A finding that something works less well than it could, or waits for a decision."""
     return Finding(check, Severity.NOTICE, message, remedy)
 
 

@@ -12,12 +12,14 @@ SMALLEST_FREE_BYTES = 64 << 20
 
 
 def configuration(seen: Snapshot) -> Iterable[Finding]:
+    """A file or a variable that the daemon would refuse."""
     if seen.configuration is None:
         message, _, remedy = seen.bad_configuration.rpartition(": ")
         yield problem("configuration", message or seen.bad_configuration, remedy if message else "correct the entry")
 
 
 def private_folders(seen: Snapshot) -> Iterable[Finding]:
+    """Folders of the state and the sockets that are no folders, are not this user's, or that others may enter."""
     for folder, name in ((seen.folders.state, "state"), (seen.folders.run, "run")):
         if not folder.exists:
             continue
@@ -33,6 +35,7 @@ def private_folders(seen: Snapshot) -> Iterable[Finding]:
 
 
 def master_key(seen: Snapshot) -> Iterable[Finding]:
+    """A key that is gone while what it sealed is there, or that others may have."""
     key = seen.folders.master_key
     if not key.exists:
         if seen.folders.store_format.exists:
@@ -45,6 +48,7 @@ def master_key(seen: Snapshot) -> Iterable[Finding]:
 
 
 def sockets(seen: Snapshot) -> Iterable[Finding]:
+    """Sockets that cannot be made, are something else, or that others may connect to."""
     length = len(os.fsencode(seen.folders.socket.path))
     if length > PATH_LIMIT_BYTES:
         message = f"the socket's path has {length} bytes, at most {PATH_LIMIT_BYTES} fit"
@@ -59,12 +63,14 @@ def sockets(seen: Snapshot) -> Iterable[Finding]:
 
 
 def credentials(seen: Snapshot) -> Iterable[Finding]:
+    """Credentials that were named and that an app cannot use."""
     for _, wrong in seen.credentials:
         message, _, remedy = wrong.rpartition("; ")
         yield problem("credentials", message or wrong, remedy if message else "make new ones with: insitu app new")
 
 
 def disk(seen: Snapshot) -> Iterable[Finding]:
+    """Too little room, for the daemon to go on or for what the apps were promised."""
     measured = seen.folders.disk
     if measured is None:
         return

@@ -39,6 +39,7 @@ def sandbox(seen: Snapshot) -> Iterable[Finding]:
 
 
 def engines(seen: Snapshot) -> Iterable[Finding]:
+    """Engines that do not load. One that few plans ask for may be missing, but not broken."""
     for engine in seen.machine.engines:
         extra = _EXTRAS.get(engine.name)
         install = f"pip install 'insitu[{extra}]'" if extra else "install or update the package that offers it"
@@ -48,6 +49,7 @@ def engines(seen: Snapshot) -> Iterable[Finding]:
 
 
 def plugins(seen: Snapshot) -> Iterable[Finding]:
+    """Context sources of other packages that do not load."""
     for name, failure in seen.machine.broken_plugins:
         message = f"the context source {name!r} does not load ({failure}), and the daemon does not start with it"
         yield problem("plugin", message, "repair or uninstall the package that brings it")

@@ -14,6 +14,7 @@ _CONDITIONS = {"idle": ("activity", "user_idle"), "charging": ("power", "chargin
 
 
 def answers(seen: Snapshot) -> Iterable[Finding]:
+    """No daemon that answers, or one of another release than the installed."""
     folders = seen.folders
     if seen.daemon is not None:
         running = seen.daemon.status.version
@@ -38,6 +39,7 @@ def answers(seen: Snapshot) -> Iterable[Finding]:
 
 
 def losses(seen: Snapshot) -> Iterable[Finding]:
+    """What the store could not give back: records that failed authentication, and examples that are gone."""
     if seen.daemon is None:
         return
     for app in seen.daemon.data:
@@ -52,6 +54,7 @@ def losses(seen: Snapshot) -> Iterable[Finding]:
 
 
 def apps(seen: Snapshot) -> Iterable[Finding]:
+    """Apps that wait for a decision of the owner."""
     for app in seen.daemon.apps if seen.daemon else ():
         if app.state == control_pb2.REQUESTED:
             yield notice("app", f"{app.package} waits for approval", f"insitu app approve {app.package}")
@@ -61,6 +64,7 @@ def apps(seen: Snapshot) -> Iterable[Finding]:
 
 
 def context(seen: Snapshot) -> Iterable[Finding]:
+    """Sources that fail, and context types that nobody knows."""
     if seen.daemon is None:
         return
     for failure in seen.daemon.status.context_failures:
@@ -93,6 +97,7 @@ def eligibility(seen: Snapshot) -> Iterable[Finding]:
 
 
 def clock(seen: Snapshot) -> Iterable[Finding]:
+    """A wall clock that nothing has confirmed."""
     if seen.daemon is None or not seen.daemon.status.clock.unconfirmed_since_ms:
         return
     found = seen.daemon.status.clock
@@ -108,6 +113,7 @@ def clock(seen: Snapshot) -> Iterable[Finding]:
 
 
 def sessions(seen: Snapshot) -> Iterable[Finding]:
+    """Training that failed, or that waits for something which does not come about by itself."""
     for session in seen.daemon.sessions if seen.daemon else ():
         name = f"the session {session.status.options.session} of {session.package}"
         if session.status.state == FAILED:

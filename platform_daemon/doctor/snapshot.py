@@ -10,6 +10,8 @@ from platform_daemon.configuration import Configuration
 
 
 class FileKind(enum.Enum):
+    """What is at a path."""
+
     MISSING = "missing"
     FILE = "file"
     FOLDER = "folder"
@@ -19,6 +21,8 @@ class FileKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
+    """A path, and what was found there. Links are followed."""
+
     path: Path
     kind: FileKind = FileKind.MISSING
     mode: int = 0
@@ -32,6 +36,8 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
+    """Of the disk that the state folder is on."""
+
     free_bytes: int
     used_bytes: int
     """By the state folder."""
@@ -74,6 +80,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
+    """One that is registered, and whether it loads."""
+
     name: str
     version: str = ""
     """Empty where it does not load."""
@@ -93,6 +101,8 @@ class Daemon:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """All that the checks look at."""
+
     uid: int
     version: str
     """Of this installation."""
