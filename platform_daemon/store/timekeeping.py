@@ -27,7 +27,8 @@ SLACK_MS = 1000
 AGREEMENT_MS = 86_400_000
 """So much running time without a jump confirms any lead."""
 MOST_ERAS = 256
-"""Beyond that the two oldest become one, and what was stored in them is hidden."""
+"""Beyond that the two oldest become one. Nobody knows any more which clock their values bear, so these are hidden for
+good, and their keys live for as long as the later of the two would have had them live."""
 NEVER_MS = 2**63 - 1
 
 
@@ -143,8 +144,8 @@ def tidied(state: Timekeeping, key_ids: Iterable[int]) -> Timekeeping:
 
 def unhidden(state: Timekeeping) -> Timekeeping:
     """Take back what only a wrong wall clock had hidden: its owner says that it was wrong. Values whose time has passed
-    by confirmed time stay hidden."""
-    return replace(state, eras=tuple(replace(era, seen_ms=0) for era in state.eras))
+    by confirmed time stay hidden, as do those of eras that were too many."""
+    return replace(state, eras=tuple(era if era.seen_ms == NEVER_MS else replace(era, seen_ms=0) for era in state.eras))
 
 
 def same_boot(state: Timekeeping, reading: Reading) -> bool:
@@ -227,5 +228,7 @@ def _few(eras: tuple[Era, ...]) -> tuple[Era, ...]:
     if len(eras) < MOST_ERAS:
         return eras
     oldest, next_oldest, *others = eras
-    offset_ms = max(oldest.offset_ms, next_oldest.offset_ms)
-    return (Era(oldest.first_key, offset_ms, 0, NEVER_MS), *others)
+    # The least offset, from which as much is taken as from either when the lead is confirmed: no key dies early.
+    offset_ms = min(oldest.offset_ms, next_oldest.offset_ms)
+    riding_ms = max(oldest.riding_ms, next_oldest.riding_ms)
+    return (Era(oldest.first_key, offset_ms, riding_ms, NEVER_MS), *others)

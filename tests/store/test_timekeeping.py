@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from platform_daemon.store import timekeeping
 from platform_daemon.store.timekeeping import (
     AGREEMENT_MS,
     MOST_ERAS,
@@ -193,6 +196,39 @@ def test_a_clock_that_never_stops_jumping_fills_no_memory(clocks: Clocks) -> Non
     assert len(clocks.state.eras) == MOST_ERAS
     oldest = clocks.state.eras[0]
     assert (oldest.first_key, clocks.state.hidden_ms(oldest)) == (0, NEVER_MS)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("jump"), st.sampled_from([-DECADE_MS, -DAY_MS, HOUR_MS, DAY_MS, DECADE_MS])),
+            st.tuples(st.just("boot"), st.sampled_from([-DAY_MS, 0, DAY_MS])),
+            st.tuples(st.just("run"), st.sampled_from([1000, HOUR_MS, AGREEMENT_MS])),
+            st.tuples(st.just("synchronise"), st.booleans()),
+        ),
+        min_size=10,
+        max_size=60,
+    )
+)
+def test_no_key_dies_earlier_because_eras_were_too_many(steps: list[tuple[str, int]]) -> None:
+    clocks, exact = Clocks(), Clocks()
+    for name, value in steps:
+        with pytest.MonkeyPatch.context() as few:
+            few.setattr(timekeeping, "MOST_ERAS", 3)
+            getattr(clocks, name)(value)
+        getattr(exact, name)(value)
+        assert clocks.state.confirmed_ms == exact.state.confirmed_ms
+        for key in range(clocks.keys):
+            joined, own = clocks.state.era_of(key), exact.state.era_of(key)
+            assert clocks.state.ended_ms(joined) <= exact.state.ended_ms(own)
+            assert clocks.state.hidden_ms(joined) >= exact.state.hidden_ms(own)
+
+
+def test_a_clock_that_goes_to_and_fro_destroys_nothing(clocks: Clocks) -> None:
+    for number in range(2 * MOST_ERAS):
+        clocks.jump(-DECADE_MS if number % 2 else DECADE_MS)
+    assert clocks.state.ended_ms(clocks.state.era_of(0)) <= clocks.state.confirmed_ms == START_MS
+    assert unhidden(clocks.state).hidden_ms(clocks.state.eras[0]) == NEVER_MS
 
 
 def test_the_owner_can_say_that_the_clock_was_wrong(clocks: Clocks) -> None:
