@@ -31,6 +31,10 @@ _AFTER_A_PAUSE = 8
 """So many waiting calls begin when the client has read its answers, and two for each that ends then: what they all
 answer at once might be more than it reads."""
 
+MOST_IDLE_FRAMES = 4096
+"""Calls that are refused unread, and cancels of what is not under way, cost their sender nothing and the event loop a
+few microseconds each, in which every other app waits. Who sends so many more of them than of calls is hung up on."""
+
 
 @dataclass(slots=True)
 class _Underway:
@@ -40,6 +44,7 @@ class _Underway:
     why: DaemonError | None = None
     """What to tell the caller of a call that was cancelled; nothing where the caller did it."""
     cancelled: bool = False
+    begun: bool = False
 
 
 class LaneConnection(asyncio.Protocol):
@@ -75,6 +80,8 @@ class LaneConnection(asyncio.Protocol):
         """Calls with their deadline, not begun yet; in order of arrival."""
         self._underway: dict[int, _Underway] = {}
         self._held_bytes = 0
+        self._idle_frames = 0
+        """Frames that made no work, less the calls that did."""
         self._writable = True
         self._most_unread_bytes = 2 * limits.message_bytes
         self._reading = False
@@ -119,9 +126,12 @@ class LaneConnection(asyncio.Protocol):
             if frame.kind == Kind.CALL:
                 self._call(frame)
             elif frame.kind == Kind.CANCEL:
-                self._cancel(frame.call, None)
+                self._give_up(frame.call)
             else:
                 self._transport.abort()  # answers come from here
+                return
+            if self._idle_frames > MOST_IDLE_FRAMES:
+                self._transport.abort()
                 return
         if self._full:
             self._read_or_wait()
@@ -170,6 +180,7 @@ class LaneConnection(asyncio.Protocol):
     def _call(self, frame: Frame) -> None:
         error = self._unserved(frame)
         if error is not None:
+            self._idle_frames += 1
             self._write(error_frame(frame.call, error))
             return
         deadline_s = time.monotonic() + frame.deadline_ms / 1000 if frame.deadline_ms else None
@@ -231,6 +242,8 @@ class LaneConnection(asyncio.Protocol):
 
     async def _answer(self, number: int, method: Method, request: bytes, context: CallContext) -> None:
         call = self._underway[number]
+        call.begun = True
+        self._idle_frames = max(0, self._idle_frames - 1)
         try:
             with self._calls:
                 response = await self._table.answer(method, request, context)
@@ -246,6 +259,13 @@ class LaneConnection(asyncio.Protocol):
             self._fail(number, as_daemon_error(error, method.path))
         finally:
             self._finished(number)
+
+    def _give_up(self, number: int) -> None:
+        """At the client's word."""
+        call = self._underway.get(number)
+        if call is None or not call.begun:
+            self._idle_frames += 1
+        self._cancel(number, None)
 
     def _cancel(self, number: int, why: DaemonError | None) -> None:
         """End a call early. One that has ended is left alone."""

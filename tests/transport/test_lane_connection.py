@@ -11,6 +11,7 @@ from google.protobuf import wrappers_pb2
 from client_lib.lane_framing import HEADER, MAGIC, Frame, FrameReader, Kind, call_frame, cancel_frame
 from insitu.v1.lane_pb2 import CallError
 from platform_daemon.transport import CallContext, CallLimits, Listener
+from platform_daemon.transport.lane_connection import MOST_IDLE_FRAMES
 from tests.transport.echo import SESSION, EchoServicer, bytes_value, echo_table, serving
 
 SAY, WAIT_FOREVER, WAIT_FOR_RELEASE = 1, 3, 7
@@ -52,6 +53,15 @@ class RawLane:
         frame = await self.frame()
         assert frame.kind == Kind.ERROR
         return CallError.FromString(frame.body)
+
+    async def hangs_up(self) -> bool:
+        """Whatever is answered before."""
+        try:
+            while await asyncio.wait_for(self._reader.read(1 << 18), 10):
+                pass
+        except ConnectionResetError:
+            return True
+        return True
 
     async def ends(self) -> bool:
         try:
@@ -165,6 +175,33 @@ def test_a_call_that_is_cancelled_in_the_same_breath_leaves_nothing_behind(tmp_p
         assert (answer.kind, answer.body) == (Kind.ANSWER, bytes_value(b"there is room"))
 
     run(tmp_path, script, CallLimits(calls_per_connection=1))
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        HEADER.pack(0, Kind.CALL, 0, 4711, 1, 0),
+        HEADER.pack(0, Kind.CANCEL, 0, 0, 1, 0),
+        call_frame(WAIT_FOREVER, 1, SESSION.encode(), bytes_value(b""), 0) + cancel_frame(1),
+    ],
+    ids=["unknown methods", "cancels", "calls that are cancelled at once"],
+)
+def test_who_sends_nothing_but_idle_frames_is_hung_up_on(tmp_path: Path, idle: bytes) -> None:
+    async def script(lane: RawLane, servicer: NotingServicer) -> None:
+        lane.writer.write(idle * (2 * MOST_IDLE_FRAMES))
+        assert await lane.hangs_up()
+
+    run(tmp_path, script)
+
+
+def test_idle_frames_among_calls_are_forgiven(tmp_path: Path) -> None:
+    async def script(lane: RawLane, servicer: NotingServicer) -> None:
+        for number in range(2 * MOST_IDLE_FRAMES):
+            lane.call(SAY, number)
+            lane.writer.write(cancel_frame(1 << 20))
+            assert (await lane.frame()).kind == Kind.ANSWER
+
+    run(tmp_path, script)
 
 
 def test_who_does_not_read_is_not_read(tmp_path: Path) -> None:
