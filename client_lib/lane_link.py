@@ -84,38 +84,49 @@ class LaneLink:
         """Send a call. Raises NotSent, ResourceExhausted for a message over the limit, DeadlineExceeded."""
         check_size(session, request)
         give_up_s = time.monotonic() + timeout_s
-        deadline_ms = milliseconds(timeout_s)
-        with self._sending:
+        if not self._sending.acquire(blocking=False):
+            if not self._sending.acquire(timeout=max(0.0, timeout_s)):
+                raise DeadlineExceeded("another call was being sent for all the time allowed; allow more, or try again")
+            timeout_s = give_up_s - time.monotonic()
+        try:
             if self._why is not None:
                 raise NotSent
             waiting = Waiting(next(self._numbers), give_up_s)
             self._waiting[waiting.call] = waiting
-            frame = call_frame(method, waiting.call, session, request, deadline_ms)
+            frame = call_frame(method, waiting.call, session, request, milliseconds(timeout_s))
             try:
                 if not self._send(frame, give_up_s):
                     raise NotSent
             except BaseException:
                 self._waiting.pop(waiting.call, None)
                 raise
+        finally:
+            self._sending.release()
         return waiting
 
     def wait(self, waiting: Waiting) -> bytes:
         """The serialized response. Raises InsituError; after DeadlineExceeded the daemon is told to give up too."""
-        while not waiting.done:
-            if self._reading.acquire(blocking=False):
-                try:
-                    self._read_for(waiting)
-                finally:
-                    self._reading.release()
+        try:
+            while not waiting.done:
+                if self._reading.acquire(blocking=False):
+                    try:
+                        self._read_for(waiting)
+                    finally:
+                        self._reading.release()
+                elif waiting.wake is None:
+                    # Before looking once more whether somebody reads: whoever stops then, sees that this thread waits.
+                    waiting.wake = threading.Event()
+                else:
+                    waiting.wake.wait(max(0.0, waiting.give_up_s - time.monotonic()))
+                    waiting.wake.clear()
+                if not waiting.done and time.monotonic() >= waiting.give_up_s:
+                    self._give_up(waiting)
+        finally:
+            # Also one that never read may have been called to: whoever read last then counts on it.
+            if self._waiting:
+                self._waiting.pop(waiting.call, None)
+                if not self._reading.locked():
                     self._let_another_read()
-            elif waiting.wake is None:
-                # Before looking once more whether somebody reads: whoever stops then, sees that this thread waits.
-                waiting.wake = threading.Event()
-            else:
-                waiting.wake.wait(max(0.0, waiting.give_up_s - time.monotonic()))
-                waiting.wake.clear()
-            if not waiting.done and time.monotonic() >= waiting.give_up_s:
-                self._give_up(waiting)
         if waiting.error is not None:
             raise waiting.error
         assert waiting.answer is not None
@@ -130,21 +141,28 @@ class LaneLink:
     def _send(self, frame: bytes, give_up_s: float) -> bool:
         """With the lock for sending. Whether anything was sent; what is cut off breaks the connection."""
         left = memoryview(frame)
-        while left:
-            try:
-                left = left[self._socket.send(left) :]
-            except BlockingIOError:
-                # The daemon does not read: perhaps it waits until its own answers are read.
-                self._read_if_nobody_does()
-                if time.monotonic() < give_up_s:
-                    continue
-                if len(left) == len(frame):
-                    raise DeadlineExceeded("the daemon read nothing in the time allowed; try again") from None
-                self._break(Unavailable("the daemon stopped reading in the middle of a call; try again"))
-                return True
-            except OSError as error:
-                self._break(lost(error))
-                return len(left) < len(frame)
+        try:
+            while left:
+                try:
+                    left = left[self._socket.send(left) :]
+                except BlockingIOError:
+                    # The daemon does not read: perhaps it waits until its own answers are read.
+                    self._read_if_nobody_does()
+                    if time.monotonic() < give_up_s:
+                        continue
+                    if len(left) == len(frame):
+                        raise DeadlineExceeded("the daemon read nothing in the time allowed; try again") from None
+                    self._break(Unavailable("the daemon stopped reading in the middle of a call; try again"))
+                    return True
+        except OSError as error:
+            self._break(lost(error))
+            return len(left) < len(frame)
+        except DeadlineExceeded:
+            raise
+        except BaseException:
+            # An interrupt: the daemon would take the next frame for the rest of this one.
+            self._break(Unavailable("sending was interrupted; try again"))
+            raise
         return True
 
     def _read_if_nobody_does(self) -> None:
@@ -164,12 +182,18 @@ class LaneLink:
     def _read(self) -> bool:
         """Hand out what has arrived. False where nothing has for a while."""
         if self._why is not None:
+            self._fail_waiting(self._why)
             return False
         try:
             data = self._socket.recv(_READ_BYTES)
             if not data:
                 raise ConnectionResetError("it hung up")
-            frames = self._frames.feed(data)
+            for frame in self._frames.feed(data):
+                waiting = self._waiting.get(frame.call)
+                if waiting is not None:
+                    _settle(waiting, frame)
+                    # Not before: what is in neither state would wait forever where an interrupt comes between.
+                    self._waiting.pop(frame.call, None)
         except BlockingIOError:
             return False
         except (OSError, FramingError) as error:
@@ -179,10 +203,6 @@ class LaneLink:
             # An interrupt: what was read may be lost, and with it the place in the stream.
             self._break(Unavailable("reading was interrupted; try again"))
             raise
-        for frame in frames:
-            waiting = self._waiting.pop(frame.call, None)
-            if waiting is not None:
-                _settle(waiting, frame)
         return True
 
     def _let_another_read(self) -> None:
@@ -195,9 +215,14 @@ class LaneLink:
         if self._waiting.pop(waiting.call, None) is None:
             return  # answered, or failed, at this moment
         waiting.error = timed_out()
-        with self._sending, suppress(DeadlineExceeded):
+        if not self._sending.acquire(blocking=False):
+            return  # the daemon knows the deadline, and others have theirs
+        try:
             if self._why is None:
-                self._send(cancel_frame(waiting.call), time.monotonic())
+                with suppress(DeadlineExceeded):
+                    self._send(cancel_frame(waiting.call), time.monotonic())
+        finally:
+            self._sending.release()
 
     def _break(self, why: InsituError) -> None:
         if self._why is not None:
@@ -205,14 +230,15 @@ class LaneLink:
         self._why = why
         with suppress(OSError):  # the daemon was quicker
             self._socket.shutdown(sockets.SHUT_RDWR)  # wakes who reads
-        while self._waiting:
-            try:
-                _, waiting = self._waiting.popitem()
-            except KeyError:
-                return
-            waiting.error = type(why)(str(why), reason=why.reason)
+        self._fail_waiting(why)
+
+    def _fail_waiting(self, why: InsituError) -> None:
+        for call, waiting in tuple(self._waiting.items()):
+            if not waiting.done:
+                waiting.error = type(why)(str(why), reason=why.reason)
             if waiting.wake is not None:
                 waiting.wake.set()
+            self._waiting.pop(call, None)
 
 
 def check_size(session: bytes, request: bytes) -> None:

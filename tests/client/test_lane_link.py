@@ -4,9 +4,10 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from client_lib import Cancelled, DaemonNotRunning, DeadlineExceeded, InvalidArgument, NotFound, Unavailable
 from client_lib.errors import InsituError, ResourceExhausted
 from client_lib.lane_framing import MAGIC, Frame, FrameReader, Kind, answer_header, error_frame
-from client_lib.lane_link import LaneLink, NotSent
+from client_lib.lane_link import LaneLink, NotSent, Waiting
 from client_lib.lane_transport import LaneTransport
 from client_lib.transport import MAX_MESSAGE_BYTES, Method
 from insitu.v1 import collection_pb2 as wire
@@ -45,6 +46,41 @@ class Daemon:
         for _ in range(count):
             frame = self.frame()
             self.answer(frame, frame.body)
+
+
+class WatchedSocket(socket.socket):
+    """Tells when somebody reads, and can be interrupted like a program by Ctrl-C."""
+
+    def __init__(self, fileno: int) -> None:
+        super().__init__(fileno=fileno)
+        self.read = threading.Event()
+        self.interrupted_after: int | None = None
+        """Bytes that are still sent before it."""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        self.read.set()
+        return super().recv(size, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        if self.interrupted_after is None:
+            return super().send(data, flags)
+        if not self.interrupted_after:
+            raise KeyboardInterrupt
+        sent = super().send(memoryview(data)[: self.interrupted_after], flags)
+        self.interrupted_after -= sent
+        return sent
+
+
+@pytest.fixture
+def watched() -> Iterator[tuple[WatchedSocket, LaneLink, Daemon]]:
+    ours, theirs = socket.socketpair()
+    with WatchedSocket(ours.detach()) as connection, theirs:
+        link = LaneLink(connection)
+        yield connection, link, Daemon(theirs)
+        link.close(Cancelled("the test is over"))
+
+
+Watched = tuple[WatchedSocket, LaneLink, Daemon]
 
 
 @pytest.fixture
@@ -112,6 +148,114 @@ def test_who_reads_gives_way_to_another_when_its_answer_has_come(ends: Ends) -> 
         assert not two.done()
         daemon.answer(frames[1], b"two")
         assert two.result(10) == b"two"
+
+
+class Summons(threading.Event):
+    """What calls a waiting thread to read. The thread ends as `end` tells, in spite of the call or before it."""
+
+    def __init__(self, end: Callable[[], None], heeded: bool) -> None:
+        super().__init__()
+        self._end = end
+        self._heeded = heeded
+
+    def wait(self, timeout: float | None = None) -> bool:
+        called = super().wait(10) if self._heeded else False
+        self._end()
+        return called
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("how", "called"), [("deadline", True), ("interrupt", True), ("interrupt", False)])
+def test_who_ends_when_it_is_to_read_leaves_that_to_another(watched: Watched, how: str, called: bool) -> None:
+    connection, link, daemon = watched
+    first, ending, last = (link.send(1, b"", b"", 20.0) for _ in range(3))
+    frames = [daemon.frame() for _ in range(3)]
+    ending.wake = Summons(interrupt if how == "interrupt" else lambda: _run_out(ending), heeded=called)
+    with ThreadPoolExecutor(3) as pool:
+        one = pool.submit(link.wait, first)
+        assert connection.read.wait(10)
+        other = pool.submit(link.wait, ending)
+        three = pool.submit(link.wait, last)
+        if called:
+            daemon.answer(frames[0], b"one")
+            assert one.result(10) == b"one"
+        assert isinstance(other.exception(10), KeyboardInterrupt if how == "interrupt" else DeadlineExceeded)
+        if not called:
+            daemon.answer(frames[0], b"one")
+            assert one.result(10) == b"one"
+        daemon.answer(frames[2], b"three")
+        assert three.result(5) == b"three"
+
+
+def _run_out(waiting: Waiting) -> None:
+    waiting.give_up_s = 0.0
+
+
+@pytest.mark.parametrize("sent", [0, 1, 16, 20])
+def test_an_interrupt_while_sending_leaves_no_half_of_a_frame_before_the_next(watched: Watched, sent: int) -> None:
+    connection, link, daemon = watched
+    earlier = link.send(1, b"", b"earlier", 10.0)
+    connection.interrupted_after = sent
+    with pytest.raises(KeyboardInterrupt):
+        link.send(1, b"", b"request", 10.0)
+    connection.interrupted_after = None
+    assert link.broken
+    with pytest.raises(NotSent):
+        link.send(1, b"", b"next", 10.0)
+    with pytest.raises(Unavailable, match="interrupted"):
+        link.wait(earlier)
+    assert daemon.frame().body == b"earlier"
+
+
+class InterruptedWhenSet(threading.Event):
+    """What is interrupted, once, is the thread that hands out the answer."""
+
+    interrupted = False
+
+    def set(self) -> None:
+        if not self.interrupted:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        super().set()
+
+
+def test_an_interrupt_while_answers_are_handed_out_leaves_nobody_waiting(ends: Ends) -> None:
+    link, daemon = ends
+    first, second = link.send(1, b"", b"1", 20.0), link.send(1, b"", b"2", 20.0)
+    second.wake = InterruptedWhenSet()
+    for frame in (daemon.frame(), daemon.frame())[::-1]:
+        daemon.answer(frame, frame.body)
+    with pytest.raises(KeyboardInterrupt):
+        link.wait(first)
+    with pytest.raises(Unavailable, match="interrupted"):
+        link.wait(first)
+    assert link.wait(second) == b"2"
+
+
+def test_deadlines_hold_while_another_call_is_being_sent(ends: Ends) -> None:
+    link, daemon = ends
+    with ThreadPoolExecutor(2) as pool:
+        earlier = link.send(1, b"", b"", 0.3)
+        daemon.frame()
+        large = pool.submit(link.send, 1, b"", bytes(8 << 20), 20.0)
+        daemon.connection.recv(1, socket.MSG_PEEK)
+        patient = pool.submit(link.send, 1, b"", b"patient", 20.0)
+        began_s = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            link.wait(earlier)
+        with pytest.raises(DeadlineExceeded, match="another call"):
+            link.send(1, b"", b"", 0.1)
+        assert time.monotonic() - began_s < 5
+        assert not large.done()
+        assert not patient.done()
+        assert len(daemon.frame().body) == 8 << 20
+        patient.result(10)
+        late = daemon.frame()
+        assert late.body == b"patient"
+        assert 0 < late.deadline_ms < 20_000
 
 
 def test_an_error_keeps_what_the_daemon_said(ends: Ends) -> None:
