@@ -57,51 +57,94 @@ class FrameReader:
     """Cuts a stream of bytes into frames. Holds no more than has arrived, whatever a header promises.
 
     The body of a frame over the limit is skipped as it arrives, and the frame handed out without it at once: whoever
-    sent it learns the reason, and the connection stays usable.
+    sent it learns the reason, and the connection stays usable. `without_session_bytes` is the limit for frames that
+    carry no session; the same one where it is not given.
     """
 
-    def __init__(self, max_body_bytes: int) -> None:
+    def __init__(self, max_body_bytes: int, without_session_bytes: int | None = None) -> None:
         self._max_body_bytes = max_body_bytes
-        self._parts: list[bytes] = []
-        self._held = 0
+        self._allowed_bytes = max_body_bytes if without_session_bytes is None else without_session_bytes
+        """To all; more is only to those with a session."""
+        self._unfinished = bytearray()
+        """One frame's beginning. Bytes that come by drops must not cost an object each."""
         self._wanted = HEADER.size
+        """So many bytes, as far as is known, has the unfinished frame."""
         self._to_skip = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Of a frame that has come in part."""
+        return len(self._unfinished)
 
     @property
     def amid(self) -> bool:
         """Whether a frame has come in part."""
-        return self._held > 0 or self._to_skip > 0
+        return bool(self._unfinished) or self._to_skip > 0
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes. Raises FramingError for a kind that is none."""
-        if self._to_skip:
-            skipped = min(self._to_skip, len(data))
-            self._to_skip -= skipped
-            data = data[skipped:]
-        if self._parts:
-            self._parts.append(data)
-            self._held += len(data)
-            if self._held < self._wanted:
-                return []
-            data = b"".join(self._parts)
-            self._parts.clear()
         frames: list[Frame] = []
-        rest = self._cut(data, frames)
-        self._held = len(data) - rest
-        if self._held:
-            self._parts.append(data[rest:] if rest else data)
+        start = 0
+        if self._to_skip:
+            start = min(self._to_skip, len(data))
+            self._to_skip -= start
+        while self._unfinished and start < len(data):
+            start = self._go_on(data, start, frames)
+        if start < len(data):
+            start = self._cut(data, start, frames)
+            if start < len(data):
+                self._unfinished += memoryview(data)[start:]
         return frames
 
-    def _cut(self, data: bytes, frames: list[Frame]) -> int:
-        """Append the whole frames to `frames`; returns where what is left begins."""
-        start, end = 0, len(data)
+    def give_up(self) -> Frame | None:
+        """Hand out the unfinished frame without its body, hold nothing of it any more, and skip what is to come of it.
+        None where too little of it has come to tell."""
+        held = len(self._unfinished)
+        if held < HEADER.size:
+            return None
+        size, kind, session_size, method, call, deadline_ms = HEADER.unpack_from(self._unfinished)
+        self._to_skip = self._wanted - held
+        self._begin_anew()
+        return Frame(kind, session_size, method, call, deadline_ms, b"", size)
+
+    def _begin_anew(self) -> None:
+        self._unfinished = bytearray()  # clearing it would keep its memory
         self._wanted = HEADER.size
+
+    def _go_on(self, data: bytes, start: int, frames: list[Frame]) -> int:
+        """Take from `data` what the unfinished frame lacks; returns where the rest begins."""
+        unfinished = self._unfinished
+        end = min(start + self._wanted - len(unfinished), len(data))
+        unfinished += memoryview(data)[start:end]
+        if len(unfinished) < self._wanted:
+            return end
+        size, kind, session_size, method, call, deadline_ms = HEADER.unpack_from(unfinished)
+        if kind not in _KINDS:
+            raise FramingError(f"{kind} is no kind of frame")
+        if size > self._allowed_bytes and (size > self._max_body_bytes or not session_size):
+            frames.append(Frame(kind, session_size, method, call, deadline_ms, b"", size))
+            skipped: int = min(size, len(data) - end)
+            self._to_skip = size - skipped
+            self._begin_anew()
+            return end + skipped
+        if len(unfinished) < HEADER.size + size:
+            self._wanted = HEADER.size + size
+            return end
+        with memoryview(unfinished) as view:
+            body = bytes(view[HEADER.size :])
+        frames.append(Frame(kind, session_size, method, call, deadline_ms, body, size))
+        self._begin_anew()
+        return end
+
+    def _cut(self, data: bytes, start: int, frames: list[Frame]) -> int:
+        """Append the whole frames from `start` to `frames`; returns where what is left begins."""
+        end = len(data)
         while end - start >= HEADER.size:
             size, kind, session_size, method, call, deadline_ms = HEADER.unpack_from(data, start)
             if kind not in _KINDS:
                 raise FramingError(f"{kind} is no kind of frame")
             body = start + HEADER.size
-            if size > self._max_body_bytes:
+            if size > self._allowed_bytes and (size > self._max_body_bytes or not session_size):
                 frames.append(Frame(kind, session_size, method, call, deadline_ms, b"", size))
                 start = min(body + size, end)
                 self._to_skip = body + size - start

@@ -8,6 +8,7 @@ from platform_daemon.errors import DaemonError
 from platform_daemon.transport.acceptor import Arrival
 from platform_daemon.transport.calls import Method, MethodTable
 from platform_daemon.transport.guard import Admit
+from platform_daemon.transport.held_bytes import HeldBytes
 from platform_daemon.transport.lane_connection import LaneConnection
 from platform_daemon.transport.limits import CallLimits
 from platform_daemon.transport.underway import CallsUnderWay
@@ -27,6 +28,7 @@ class FramedLane:
         self._limits = limits or CallLimits()
         self._calls = CallsUnderWay()
         self._connections: set[LaneConnection] = set()
+        self._held = HeldBytes(self._limits.unfinished_bytes)
         self._methods: Mapping[int, Method] = {}
 
     async def serve(self, arrival: Arrival) -> None:
@@ -34,7 +36,14 @@ class FramedLane:
         if not self._methods:
             self._methods = numbered(self._table)
         connection = LaneConnection(
-            arrival, self._table, self._methods, self._limits, self._calls, self._refusal(arrival), self._connections
+            arrival,
+            self._table,
+            self._methods,
+            self._limits,
+            self._calls,
+            self._refusal(arrival),
+            self._connections,
+            self._held,
         )
         connection.begin(arrival.first[len(MAGIC) :])
 

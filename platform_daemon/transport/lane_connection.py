@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, MutableSet
+from collections.abc import Hashable, Mapping, MutableSet
 from dataclasses import dataclass
 
 from client_lib.lane_framing import (
@@ -17,7 +17,8 @@ from client_lib.lane_framing import (
 from insitu.v1.lane_pb2 import CallError
 from platform_daemon.errors import DaemonError, DeadlineExceeded, ResourceExhausted, Unavailable
 from platform_daemon.transport.acceptor import Arrival
-from platform_daemon.transport.calls import CallContext, Method, MethodTable
+from platform_daemon.transport.calls import Access, CallContext, Method, MethodTable
+from platform_daemon.transport.held_bytes import SPARE_BYTES, HeldBytes
 from platform_daemon.transport.limits import CallLimits
 from platform_daemon.transport.patience import READING_S, WRITING_S, Patience
 from platform_daemon.transport.status import as_daemon_error, as_error_message
@@ -64,7 +65,9 @@ class LaneConnection(asyncio.Protocol):
         calls: CallsUnderWay,
         refusal: DaemonError | None,
         connections: "MutableSet[LaneConnection]",
+        held: HeldBytes | None = None,
     ) -> None:
+        """`held` is shared by all connections of a socket."""
         self.ended = asyncio.Event()
         self._arrival = arrival
         self._transport = arrival.transport
@@ -75,7 +78,15 @@ class LaneConnection(asyncio.Protocol):
         self._calls = calls
         self._refusal = refusal
         self._connections = connections
-        self._frames = FrameReader(limits.message_bytes + LONGEST_SESSION_BYTES)
+        self._without_session_bytes = limits.message_bytes
+        if any(method.access is Access.SESSION for method in methods.values()):
+            self._without_session_bytes = min(limits.message_bytes, limits.without_session_bytes)
+        self._frames = FrameReader(limits.message_bytes + LONGEST_SESSION_BYTES, self._without_session_bytes)
+        self._held = held or HeldBytes(limits.unfinished_bytes)
+        self._counted_bytes = 0
+        """What `_held` knows of."""
+        self._holder: Hashable = ("user", arrival.peer.uid)
+        self._is_stranger = True
         self._waiting: dict[int, tuple[Frame, float | None]] = {}
         """Calls with their deadline, not begun yet; in order of arrival."""
         self._underway: dict[int, _Underway] = {}
@@ -135,6 +146,8 @@ class LaneConnection(asyncio.Protocol):
                 return
         if self._full:
             self._read_or_wait()
+        if (self._is_stranger or self._counted_bytes or self._frames.held_bytes) and self._holds_too_much():
+            self._drop_unfinished()
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -144,6 +157,8 @@ class LaneConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable = True
         self._unread.end()
+        if self._counted_bytes:
+            self._holds_too_much()
         self._begin_waiting(_AFTER_A_PAUSE)
         self._read_or_wait()
 
@@ -159,6 +174,7 @@ class LaneConnection(asyncio.Protocol):
         self._waiting.clear()
         for number in tuple(self._underway):
             self._cancel(number, None)
+        self._count(0)
         self._arrival.ended()
 
     # Calls
@@ -217,12 +233,18 @@ class LaneConnection(asyncio.Protocol):
                 reason="MALFORMED",
                 message=f"call {frame.call} is under way: give each call a number of its own",
             )
+        if not frame.whole and not frame.session_size and frame.size_bytes <= self._limits.message_bytes:
+            return as_error_message(
+                _too_large("request without a session", frame.size_bytes, self._without_session_bytes)
+            )
         if not frame.whole or frame.size_bytes - frame.session_size > self._limits.message_bytes:
             return as_error_message(_too_large("request", frame.size_bytes, self._limits.message_bytes))
         if frame.session_size > frame.size_bytes:
             return CallError(
                 status="INVALID_ARGUMENT", reason="MALFORMED", message="the session is longer than the frame: mend it"
             )
+        if self._is_stranger and self._held.too_many(self._holder, self._counted_bytes):
+            return as_error_message(_held(self._held.limit_bytes))
         if self._refusal is not None:
             return as_error_message(self._refusal)
         if len(self._waiting) >= self._limits.calls_waiting:
@@ -247,6 +269,8 @@ class LaneConnection(asyncio.Protocol):
         try:
             with self._calls:
                 response = await self._table.answer(method, request, context)
+            if self._is_stranger and context.caller is not None:
+                self._presented(context.caller.number)
             if len(response) > self._limits.message_bytes:
                 raise _too_large("response", len(response), self._limits.message_bytes)
             self._write_answer(number, response)
@@ -293,14 +317,52 @@ class LaneConnection(asyncio.Protocol):
         self._held_bytes -= self._underway.pop(number).size_bytes
         if self._waiting:
             self._begin_waiting(2)
+        if self._counted_bytes:
+            self._holds_too_much()
         if not self._reading:
             self._read_or_wait()
+
+    # What is held that no limit on calls under way knows of: unfinished frames, unread answers, strangers' calls
+
+    def _holds_too_much(self) -> bool:
+        """Count anew, and tell."""
+        held = self._frames.held_bytes
+        if self._is_stranger:
+            held += self._held_bytes
+        if not self._writable:
+            held += self._transport.get_write_buffer_size()
+        self._count(held)
+        return self._held.too_many(self._holder, held)
+
+    def _count(self, held_bytes: int) -> None:
+        if self.ended.is_set():
+            held_bytes = 0
+        if held_bytes != self._counted_bytes:
+            self._held.change(self._holder, held_bytes - self._counted_bytes)
+            self._counted_bytes = held_bytes
+
+    def _presented(self, app: Hashable) -> None:
+        """A call has an open session: from now on the connection is an app's."""
+        self._count(0)
+        self._is_stranger, self._holder = False, app
+        self._holds_too_much()
+
+    def _drop_unfinished(self) -> None:
+        frame = self._frames.give_up()
+        if frame is not None and frame.kind == Kind.CALL:
+            self._fail(frame.call, _held(self._held.limit_bytes))
+        self._holds_too_much()
 
     def _fail(self, number: int, error: DaemonError) -> None:
         self._write(error_frame(number, as_error_message(error)))
 
+    def _is_too_much(self, response: bytes) -> bool:
+        """To keep for a client that does not read."""
+        unread = self._transport.get_write_buffer_size() + len(response)
+        return unread > self._most_unread_bytes or (unread > SPARE_BYTES and self._holds_too_much())
+
     def _write_answer(self, number: int, response: bytes) -> None:
-        if not self._writable and self._transport.get_write_buffer_size() + len(response) > self._most_unread_bytes:
+        if not self._writable and self._is_too_much(response):
             self._fail(number, _unread(self._most_unread_bytes))
             return
         header = answer_header(number, len(response))
@@ -344,6 +406,14 @@ def _shutting_down() -> DaemonError:
 def _unread(limit_bytes: int) -> ResourceExhausted:
     return ResourceExhausted(
         f"answers of {limit_bytes} bytes wait to be read on this connection, which is the most: read them and repeat",
+        reason="TOO_MANY_BYTES",
+    )
+
+
+def _held(limit_bytes: int) -> ResourceExhausted:
+    return ResourceExhausted(
+        f"the daemon holds more than {limit_bytes} bytes of unfinished requests and unread answers of this app, or of"
+        " this user's processes without a session: wait for some and repeat",
         reason="TOO_MANY_BYTES",
     )
 

@@ -17,3 +17,8 @@ class CallLimits:
     """Of one connection of the framed lane. Further ones are refused."""
     bytes_per_connection: int = 2 * MAX_MESSAGE_BYTES
     """Of the requests that wait or are under way on one connection of the framed lane. Beyond, it is not read."""
+    without_session_bytes: int = 64 << 10
+    """Of one frame that carries no session, on a socket whose methods mostly need one."""
+    unfinished_bytes: int = 4 * MAX_MESSAGE_BYTES
+    """Of frames that have come in part, and of unread answers, of one app; of a user's processes without a session,
+    their calls included. Beyond, requests are refused, but for a mebibyte of each connection."""

@@ -79,6 +79,45 @@ def test_what_a_header_promises_is_not_held_before_it_comes() -> None:
     assert held_bytes < 100_000
 
 
+def test_drops_cost_no_more_than_their_bytes() -> None:
+    reader = FrameReader(1 << 30)
+    reader.feed(HEADER.pack(1 << 30, Kind.CALL, 0, 1, 1, 0))
+    tracemalloc.start()
+    for number in range(50_000):
+        reader.feed(bytes((number % 256, 0)))
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reader.held_bytes == 100_000 + HEADER.size
+    assert held_bytes < 200_000
+
+
+def test_less_is_allowed_without_a_session() -> None:
+    reader = FrameReader(LIMIT, 10)
+    without, within = reader.feed(call_frame(1, 1, b"", bytes(11), 0) + call_frame(1, 2, b"s", bytes(11), 0))
+    assert (without.whole, without.size_bytes, within.whole) == (False, 11, True)
+    for byte in call_frame(1, 3, b"", bytes(11), 0)[:-1]:
+        reader.feed(bytes((byte,)))
+    assert reader.held_bytes == 0
+    assert reader.amid
+
+
+@given(st.integers(0, 60), st.integers(1, 60))
+def test_an_unfinished_frame_can_be_given_up(come: int, piece: int) -> None:
+    reader = FrameReader(LIMIT)
+    first, second = call_frame(7, 3, b"s", bytes(50), 0), call_frame(8, 4, b"", b"next", 0)
+    stream, received = first + second, []
+    received += reader.feed(stream[:come])
+    given_up = reader.give_up()
+    if HEADER.size <= come:
+        assert given_up == Frame(Kind.CALL, 1, 7, 3, 0, b"", 51)
+        assert reader.held_bytes == 0
+    else:
+        assert given_up is None
+    for start in range(come, len(stream), piece):
+        received += reader.feed(stream[start : start + piece])
+    assert [frame.call for frame in received] == ([4] if given_up else [3, 4])
+
+
 def test_a_frame_over_the_limit_is_told_before_its_body_has_come() -> None:
     reader = FrameReader(LIMIT)
     (frame,) = reader.feed(HEADER.pack(1 << 31, Kind.CALL, 0, 7, 3, 0))

@@ -257,6 +257,54 @@ def test_answers_that_nobody_reads_are_refused_beyond_two_of_the_largest(tmp_pat
     run(tmp_path, script, CallLimits(message_bytes=64 << 10))
 
 
+def test_without_a_session_large_requests_are_not_held(tmp_path: Path) -> None:
+    async def script(lane: RawLane, servicer: NotingServicer) -> None:
+        lane.writer.write(call_frame(SAY, 1, b"", bytes(70_000), 0))
+        error = await lane.error()
+        assert (error.status, error.reason) == ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE")
+        assert "without a session" in error.message
+        lane.call(SAY, 2, bytes(70_000))
+        assert (await lane.frame()).call == 2
+
+    run(tmp_path, script)
+
+
+@pytest.mark.parametrize(("session", "known"), [(b"no-such-session", False), (SESSION.encode(), True)])
+def test_unfinished_frames_are_bounded_for_all_connections_together(
+    tmp_path: Path, session: bytes, known: bool
+) -> None:
+    async def main() -> None:
+        path, limits = tmp_path / "insitu.sock", CallLimits(unfinished_bytes=7 << 20)
+        frame = call_frame(SAY, 2, session, bytes_value(bytes(4 << 20)), 0)
+        async with serving(Listener(path, echo_table(NotingServicer()), mode=0o600, call_limits=limits)):
+            lanes = [await _opened(path, session=known) for _ in range(6)]
+            for number, lane in enumerate(lanes):
+                lane.writer.write(frame[: 3 << 20])
+                await lane.writer.drain()
+                if number > 1:
+                    assert (await lane.error()).reason == "TOO_MANY_BYTES"
+            for number, lane in enumerate(lanes):
+                lane.writer.write(frame[3 << 20 :])
+                lane.writer.write(call_frame(SAY, 3, session, bytes_value(b"small"), 0))
+                answers = {(answer := await lane.frame()).call: answer.kind for _ in range(2 if number < 2 else 1)}
+                expected = Kind.ANSWER if known else Kind.ERROR
+                assert answers == ({2: expected, 3: expected} if number < 2 else {3: expected})
+                lane.writer.close()
+
+    asyncio.run(main())
+
+
+async def _opened(path: Path, *, session: bool) -> RawLane:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.transport.set_write_buffer_limits(high=0)
+    writer.write(MAGIC)
+    lane = RawLane(reader, writer)
+    if session:
+        lane.call(SAY, 1)
+        assert (await lane.frame()).kind == Kind.ANSWER
+    return lane
+
+
 async def _write_all(lane: RawLane, payload: bytes, count: int) -> None:
     for number in range(count):
         lane.call(SAY, number, payload)
