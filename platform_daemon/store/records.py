@@ -1,9 +1,10 @@
 """The records of one moment, read in portions while others go on writing: what a backup is made from."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from platform_daemon.errors import Unavailable
+from platform_daemon.errors import DaemonError, Unavailable
 
 if TYPE_CHECKING:
     from platform_daemon.store.database import Database
@@ -30,7 +31,9 @@ class RecordSnapshot:
 
     def close(self) -> None:
         """Let the database forget what only this remembers. Repeatable."""
-        self._native.close()
+        # Where there is no handle it has ended already.
+        with suppress(DaemonError), self._database:
+            self._native.close()
 
     def _portion(self, start: bytes) -> list[tuple[bytes, bytes]]:
         portion, size_bytes = [], 0

@@ -8,6 +8,7 @@ import pytest
 from context.clock import ManualClock
 from platform_daemon.errors import Unavailable
 from platform_daemon.store.leveldb import LevelDBStore
+from platform_daemon.store.records import RecordSnapshot
 from tests.store.samples import FOREIGN, POWER, TAPS, WORDS, add
 
 
@@ -45,6 +46,22 @@ def test_it_ends_with_the_database(store: LevelDBStore) -> None:
     with pytest.raises(Unavailable):
         list(iterator)
     snapshot.close()
+
+
+def test_it_is_closed_inside_the_gate(store: LevelDBStore) -> None:
+    """A handle that closes under a running call takes the process with it."""
+    database = store._database
+    inside: list[int] = []
+
+    class Native:
+        def close(self) -> None:
+            inside.append(database._inside)
+
+    RecordSnapshot(database, Native()).close()
+    assert inside == [1]
+    store.close()
+    RecordSnapshot(database, Native()).close()
+    assert inside == [1]
 
 
 def test_writers_wait_while_it_is_taken(store: LevelDBStore) -> None:
