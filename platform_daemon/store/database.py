@@ -19,7 +19,7 @@ on, because without them LevelDB loses records of a damaged log, and serves dama
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -209,14 +209,16 @@ class Database:
         still has is not taken for durable."""
         if self.failure is not None:
             raise self.refused() from self.failure
-        # A log that goes meanwhile has been copied into tables, which LevelDB syncs before it removes the log.
-        logs = {entry.name for entry in os.scandir(self._path) if entry.name.endswith(".log")}
+        try:
+            logs = set(self._logs())
+        except OSError as error:
+            # Nothing is lost by that.
+            raise refusal(error.errno, "examples") or self._translated(error) from error
         try:
             for log in logs:
-                try:
+                # A log that goes meanwhile has been copied into tables, which LevelDB syncs before it removes the log.
+                with suppress(FileNotFoundError):
                     self._disk.sync_file(self._path / log)
-                except FileNotFoundError:
-                    continue
             if logs - self._synced_logs:
                 self._disk.sync_folder(self._path)
         except OSError as error:
@@ -227,8 +229,17 @@ class Database:
         self._synced_logs = logs
 
     def log_bytes(self) -> int:
-        """How much recovery would have to write."""
-        return sum(entry.stat().st_size for entry in os.scandir(self._path) if entry.name.endswith(".log"))
+        """How much recovery would have to write. Raises OSError."""
+        size_bytes = 0
+        for log in self._logs():
+            # LevelDB goes on removing what it has copied into tables.
+            with suppress(FileNotFoundError):
+                size_bytes += (self._path / log).stat().st_size
+        return size_bytes
+
+    def _logs(self) -> list[str]:
+        with os.scandir(self._path) as entries:
+            return [entry.name for entry in entries if entry.name.endswith(".log")]
 
     def reopen(self, recover: Callable[[], None]) -> None:
         """Wait for those inside, replace the handle, have `recover` load what is kept in memory; newcomers wait. Not

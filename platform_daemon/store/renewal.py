@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from context.clock import Clock
-from platform_daemon.errors import DaemonError, ResourceExhausted
+from platform_daemon.errors import ResourceExhausted
 from platform_daemon.logs import LogEvent, marked, outline
 from platform_daemon.store.atomic_file import Disk
 from platform_daemon.store.database import Database
@@ -48,7 +48,7 @@ class Renewal:
             was_full = isinstance(self._database.refused(), ResourceExhausted)
             try:
                 self._database.reopen(self._recover)
-            except DaemonError as error:
+            except Exception as error:  # noqa: BLE001 - a defect too is told to those who enter, and met once a second
                 self._pause()
                 extra = marked(LogEvent.STORE_UNUSABLE, error=outline(error))
                 log.error("the example database cannot be opened again: %s", error, extra=extra)
@@ -66,8 +66,8 @@ class Renewal:
 
     def _has_room(self) -> bool:
         """Recovery writes the logs once more, as tables with an index."""
-        logs = self._database.log_bytes()
         try:
+            logs = self._database.log_bytes()
             self._disk.reserve(self._folder, logs + logs // 4 + SPARE_BYTES)
         except OSError as error:
             if refusal(error.errno, "") is None:

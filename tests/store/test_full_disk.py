@@ -165,6 +165,39 @@ def test_a_database_that_cannot_be_opened_again_is_tried_once_in_a_while(folder:
     store.close()
 
 
+def test_a_log_that_goes_while_it_is_measured_counts_nothing(folder: Path, clock: ManualClock) -> None:
+    store = LevelDBStore.open(folder, clock)
+    add(store, b"a")
+    before = store._database.log_bytes()
+    # As one that has gone by then, without the race.
+    (folder / "examples" / "000099.log").symlink_to("gone")
+    assert store._database.log_bytes() == before > 0
+    store.sync().result(timeout=20)
+    store.close()
+
+
+def test_a_recovery_that_fails_in_any_way_is_tried_once_in_a_while(folder: Path, clock: ManualClock) -> None:
+    store = LevelDBStore.open(folder, clock)
+    add(store, b"a")
+    fail_a_write(store, folder)
+    tries: list[str] = []
+
+    def fail() -> None:
+        tries.append("recover")
+        raise KeyError("a defect")
+
+    recover, store._renewal._recover = store._renewal._recover, fail
+    for _ in range(3):
+        with pytest.raises(DataLoss):
+            add(store, b"b")
+    assert len(tries) == 1
+    store._renewal._recover = recover
+    clock.advance(PAUSE_S)
+    add(store, b"b")
+    assert values(store) == [b"a", b"b"]
+    store.close()
+
+
 def test_readers_and_writers_meet_a_clean_answer_while_the_handle_changes(folder: Path, clock: ManualClock) -> None:
     store = LevelDBStore.open(folder, clock)
     add(store, *[EXAMPLE] * 100)
