@@ -6,11 +6,12 @@ been let go, and most come back at once. Whoever writes alone waits for nobody.
 The thread is started by the first to ask, so that a device without durable collections has none.
 """
 
+import copy
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from platform_daemon.errors import Unavailable
+from platform_daemon.errors import DaemonError, Unavailable
 
 
 class GroupSync:
@@ -20,8 +21,7 @@ class GroupSync:
         self._sync = sync
         self._monotonic_s = monotonic_s
         self._changed = threading.Condition()
-        self._next: Future[None] | None = None
-        self._joined = 0
+        self._next: list[Future[None]] = []
         self._expected = 0
         """How many shared the last."""
         self._sync_s = 0.0
@@ -34,17 +34,15 @@ class GroupSync:
         with self._changed:
             if not self._open:
                 raise Unavailable("the example store is closed: repeat when the daemon is back", reason="STORE_CLOSED")
-            if self._next is None:
-                self._next = Future()
-                # Others wait for it too, so nobody may cancel it.
-                self._next.set_running_or_notify_cancel()
-            self._joined += 1
-            if self._joined == 1 or self._joined == self._expected:
+            joined: Future[None] = Future()
+            joined.set_running_or_notify_cancel()
+            self._next.append(joined)
+            if len(self._next) in (1, self._expected):
                 self._changed.notify()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="example sync", daemon=True)
                 self._thread.start()
-            return self._next
+            return joined
 
     def close(self) -> None:
         """Once the last that was asked for is done. Repeatable."""
@@ -55,21 +53,30 @@ class GroupSync:
             self._thread.join()
 
     def _run(self) -> None:
-        while (joined := self._wait()) is not None:
+        while joined := self._wait():
             began_s = self._monotonic_s()
             try:
                 self._sync()
             except Exception as error:  # noqa: BLE001 - it belongs to those who asked
-                joined.set_exception(error)
+                for one in joined:
+                    one.set_exception(_own(error))
             else:
-                joined.set_result(None)
+                for one in joined:
+                    one.set_result(None)
             self._sync_s = self._monotonic_s() - began_s
 
-    def _wait(self) -> Future[None] | None:
-        """The next to be served; None once closed and done."""
+    def _wait(self) -> list[Future[None]]:
+        """The next to be served; nobody once closed and done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._joined or not self._open)
-            self._changed.wait_for(lambda: self._joined >= self._expected or not self._open, self._sync_s / 2)
-            joined, self._next = self._next, None
-            self._expected, self._joined = self._joined, 0
+            self._changed.wait_for(lambda: self._next or not self._open)
+            self._changed.wait_for(lambda: len(self._next) >= self._expected or not self._open, self._sync_s / 2)
+            joined, self._next = self._next, []
+            self._expected = len(joined)
             return joined
+
+
+def _own(error: Exception) -> Exception:
+    """For one of several who raise it: each adds to the traceback, and may add a cause."""
+    own = copy.copy(error) if isinstance(error, DaemonError) else RuntimeError("the examples could not be synced")
+    own.__cause__ = error
+    return own

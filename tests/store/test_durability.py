@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from context.clock import ManualClock, SystemClock
 from platform_daemon.errors import Unavailable
 from platform_daemon.store.atomic_file import LocalDisk
+from platform_daemon.store.group_sync import GroupSync
 from platform_daemon.store.leveldb import LevelDBStore
 from platform_daemon.store.renewal import PAUSE_S
 from platform_daemon.store.store import Place
@@ -64,11 +66,10 @@ def test_writers_of_all_enclaves_share_a_sync_and_adding_goes_on(tmp_path: Path,
     add(store, b"first")
     first = store.sync()
     assert disk.begun.acquire(timeout=20)
-    shared: set[Future[None]] = set()
+    shared: list[Future[None]] = []
     for number in range(50):
         add(store, b"%d" % number, place=(WORDS, TAPS, FOREIGN)[number % 3])
-        shared.add(store.sync())
-    assert len(shared) == 1
+        shared.append(store.sync())
     assert not first.done()
     disk.let_through.release()
     first.result(timeout=20)
@@ -131,6 +132,63 @@ def test_what_was_synced_survives_a_power_cut_and_the_rest_need_not(tmp_path: Pa
     assert cut(tmp_path / "store", tmp_path / "cut", disk.synced) > 0
     store = LevelDBStore.open(tmp_path / "cut", clock)
     assert values(store) == [b"%d" % number for number in range(100)]
+    store.close()
+
+
+def test_each_who_waited_for_a_failed_sync_has_an_error_of_his_own(tmp_path: Path, clock: ManualClock) -> None:
+    class Gate(FailingDisk):
+        begun, let_through = threading.Semaphore(0), threading.Semaphore(0)
+
+        def sync_file(self, path: Path) -> None:
+            self.begun.release()
+            assert self.let_through.acquire(timeout=20)
+            super().sync_file(path)
+
+    disk = Gate()
+    store = LevelDBStore.open(tmp_path / "store", clock, disk=disk)
+    add(store, b"a")
+    first = store.sync()
+    assert disk.begun.acquire(timeout=20)
+    waiting = [store.sync() for _ in range(3)]
+    disk.let_through.release()
+    first.result(timeout=20)
+    assert disk.begun.acquire(timeout=20)
+    disk.fails_with = errno.EIO
+    disk.let_through.release(3)
+    errors = [one.exception(timeout=20) for one in waiting]
+    assert len(set(map(id, errors))) == 3
+    for error in errors:
+        assert isinstance(error, Unavailable)
+        assert (error.reason, str(error)) == ("DISK_FAILED", str(errors[0]))
+    store.close()
+
+
+def test_a_defect_of_a_sync_is_told_to_each_who_waited() -> None:
+    def sync() -> None:
+        raise KeyError("defect")
+
+    syncs = GroupSync(sync, SystemClock().monotonic_s)
+    for _ in range(2):
+        error = syncs.join().exception(timeout=20)
+        assert isinstance(error, RuntimeError)
+        assert isinstance(error.__cause__, KeyError)
+    syncs.close()
+
+
+def test_logs_that_cannot_be_listed_fail_no_handle(tmp_path: Path, clock: ManualClock) -> None:
+    store = LevelDBStore.open(tmp_path / "store", clock)
+    add(store, b"a")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        with pytest.raises(Unavailable, match="too many files"):
+            store._database.sync()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert store._database.failure is None
+    store.sync().result(timeout=20)
     store.close()
 
 
