@@ -100,6 +100,9 @@ class LaneTransport:
             link = self._link
             if link is None or link.broken:
                 self._link = link = LaneLink(_open(self._socket))
+            if self._closed:  # meanwhile; `close` does not wait for a connection to be made
+                link.close(shut())
+                raise shut()
             return link
 
     def _lost(self, link: LaneLink) -> None:

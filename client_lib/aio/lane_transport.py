@@ -202,7 +202,11 @@ class LaneTransport:
             if self._closed:
                 raise shut()
             if self._link is None or self._link.why is not None:
-                self._link = await _open(self._socket)
+                link = await _open(self._socket)
+                if self._closed:  # meanwhile
+                    link.abandon(shut())
+                    raise shut()
+                self._link = link
             return self._link
 
 

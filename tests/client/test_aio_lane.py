@@ -209,3 +209,17 @@ def test_calls_wait_while_the_daemon_does_not_read_and_keep_their_order(play: Pl
         await asyncio.gather(*sent)
 
     play(scene)
+
+
+def test_what_is_closed_while_it_connects_stays_closed(play: Play) -> None:
+    async def scene(server: FrameServer, other: LaneTransport) -> None:
+        for turns in range(8):
+            transport = LaneTransport(server.path)
+            call = stats(transport, timeout_s=5.0)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await transport.close()
+            with pytest.raises(Cancelled):
+                await call
+
+    play(scene)

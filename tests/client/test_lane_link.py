@@ -358,6 +358,34 @@ def test_a_transport_connects_again_and_repeats_what_was_not_sent(tmp_path: Path
         transport.call(STATS, wire.CollectionStatsRequest(), session="", timeout_s=1.0)
 
 
+class MomentousPath(type(Path())):  # type: ignore[misc]
+    """Something happens when it is about to be connected to."""
+
+    happens: Callable[[], None] | None = None
+
+    def __str__(self) -> str:
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        return super().__str__()
+
+
+def test_what_is_closed_while_it_connects_stays_closed(tmp_path: Path) -> None:
+    path = MomentousPath(tmp_path / "insitu.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        transport = LaneTransport(path)
+        path.happens = transport.close
+        with pytest.raises(Cancelled):
+            transport.call(STATS, wire.CollectionStatsRequest(), session="", timeout_s=5.0)
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            assert connection.recv(100) == MAGIC
+            assert connection.recv(100) == b""
+
+
 def test_a_path_that_no_socket_can_have_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="INSITU_HOME"):
         LaneTransport(Path("/") / ("x" * 200))
