@@ -11,7 +11,8 @@ CALM_BYTES = 4 << 20
 """As much as a table in memory holds."""
 CALM_BYTES_PER_S = 8 << 20
 """At this rate a table is on disk long before the next is full, on the slowest disks that devices have."""
-LONG_S = 0.002
+LONG_S = 0.01
+"""Longer than waiting for the interpreter takes, shorter than a disk that has to catch up."""
 WARY_S = 5.0
 """After a write that took long."""
 
