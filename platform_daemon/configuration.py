@@ -163,6 +163,10 @@ def _read(path: Path, *, required: bool) -> dict[str, dict[str, Any]]:
         if required:
             raise BadConfiguration(f"{path} does not exist; write it, or leave --config away") from None
         return {}
+    except OSError as error:
+        raise BadConfiguration(
+            f"{path} cannot be read ({error.strerror}): make it a file that you may read, or remove it"
+        ) from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError and others: numbers too long, tables too deep
         raise BadConfiguration(f"{path} is no TOML: {error}") from error
 
