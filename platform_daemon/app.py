@@ -154,7 +154,7 @@ class Primary:
         await asyncio.to_thread(self._context.start)
         self._training.recover()
         await self._permissions_part.take_up()
-        await self._apps_part.erase_departed()
+        await self._apps_part.take_up()
         await asyncio.to_thread(self._storage.store.sweep)
         run_folder = self._configuration.locations.run
         run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -236,6 +236,7 @@ class Primary:
                 str(self._app_socket.path),
                 str(self._storage.folder),
                 str(self._configuration_file.absolute()),
+                self._configuration.training.assume,
             ),
             self._apps,
             self._sessions,

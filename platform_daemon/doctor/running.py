@@ -82,10 +82,10 @@ def context(seen: Snapshot) -> Iterable[Finding]:
 
 def eligibility(seen: Snapshot) -> Iterable[Finding]:
     """Conditions of training that no source knows and nobody has assumed: unknown never counts as satisfied."""
-    if seen.daemon is None or seen.configuration is None:
+    if seen.daemon is None:
         return
     readings = {reading.type: reading for reading in seen.daemon.readings}
-    assumed = seen.configuration.training.assume
+    assumed = seen.daemon.status.assumed_conditions
     for condition, (context_type, feature) in _CONDITIONS.items():
         if condition not in assumed and not _knows(readings, context_type, feature):
             listed = ", ".join(f'"{name}"' for name in (*assumed, condition))
@@ -102,8 +102,11 @@ def clock(seen: Snapshot) -> Iterable[Finding]:
         return
     found = seen.daemon.status.clock
     side, hours = ("ahead of" if found.lead_ms > 0 else "behind"), abs(found.lead_ms) / 3_600_000
+    why = f"the wall clock is {hours:,.1f} h {side} confirmed time"
+    if found.notes_lost:
+        why = "the store's notes on the time were lost, and nothing has confirmed the wall clock since"
     message = (
-        f"the wall clock is {hours:,.1f} h {side} confirmed time: what has expired is hidden, but not destroyed before "
+        f"{why}: what has expired is hidden, but not destroyed before "
         f"{found.needs_ms / 3_600_000:,.1f} h of running without a jump"
     )
     remedy = (

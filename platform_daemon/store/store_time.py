@@ -28,6 +28,8 @@ from platform_daemon.store.timekeeping import SLACK_MS, Era, Reading, Timekeepin
 log = logging.getLogger(__name__)
 
 PROMISE_MS = 120_000
+_LONG_AGO_MS = 1_000_000_000_000
+"""In 2001: no time that was ever confirmed is earlier."""
 _QUICK_MS = 1000
 _READING_MS = 50
 _READINGS = 10
@@ -44,6 +46,8 @@ class TimeStatus:
     """How far the wall clock is ahead of confirmed time; negative where it is behind."""
     needs_ms: int = 0
     """Confirmed after so much more running time without a jump, or at once by NTP."""
+    notes_lost: bool = False
+    """There is nothing to compare the wall clock with: the lead counts from 1970."""
 
 
 class Moment(NamedTuple):
@@ -192,7 +196,8 @@ class StoreTime:
         state = self.now().state
         if state.unconfirmed_since_ms is None:
             return TimeStatus(confirmed=True)
-        return TimeStatus(False, state.unconfirmed_since_ms, state.lead_ms, state.needs_ms)
+        notes_lost = state.confirmed_ms + state.wall_offset_ms < _LONG_AGO_MS
+        return TimeStatus(False, state.unconfirmed_since_ms, state.lead_ms, state.needs_ms, notes_lost)
 
     def close(self) -> None:
         """Write down the exact time. Repeatable."""

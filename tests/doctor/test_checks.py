@@ -8,7 +8,7 @@ import pytest
 from insitu.v1 import collection_pb2
 from insitu.v1 import control_pb2 as pb
 from insitu.v1.training_pb2 import FAILED, WAITING, ConditionReading, SessionStatus, TrainerOptions
-from platform_daemon.configuration import Configuration, LimitsSection, TrainingSection
+from platform_daemon.configuration import Configuration, LimitsSection
 from platform_daemon.doctor import Severity, Snapshot, examine
 from platform_daemon.doctor.snapshot import Disk, Engine, FileFacts, FileKind
 from tests.doctor.samples import DAEMON, FOLDERS, LOCATIONS, PACKAGE, READINGS, WELL, facts, reading, spoilt
@@ -131,6 +131,12 @@ SPOILT: dict[str, tuple[Snapshot, str, Severity, str]] = {
         spoilt(daemon=replace(DAEMON, status=status(clock=pb.ClockStatus(unconfirmed_since_ms=1, lead_ms=5_000_000)))),
         "clock", N, "set-ntp true",
     ),
+    "a clock whose notes are lost": (
+        spoilt(daemon=replace(DAEMON, status=status(
+            clock=pb.ClockStatus(unconfirmed_since_ms=1, lead_ms=1_795_000_000_000, notes_lost=True)
+        ))),
+        "clock", N, "set-ntp true",
+    ),
     "an app without consent": (
         spoilt(daemon=replace(DAEMON, apps=[pb.AppRecord(package=PACKAGE, state=pb.REGISTERED)])),
         "app", N, f"insitu consent give {PACKAGE}",
@@ -180,13 +186,19 @@ def test_what_nobody_knows_keeps_everything_from_training_unless_it_is_assumed(
     (trouble,) = [finding for finding in examine(spoilt(daemon=unknown)) if finding.check == "training"]
     assert f'assume = ["{name}"]' in trouble.remedy
     assert (f"insitu context set {context_type} " in trouble.remedy) == (source == "scripted")
-    assumed = Configuration(LOCATIONS, training=TrainingSection(assume=(name,)))
-    assert "training" not in {finding.check for finding in examine(spoilt(daemon=unknown, configuration=assumed))}
+    assumed = replace(unknown, status=status(assumed_conditions=[name]))
+    assert "training" not in {finding.check for finding in examine(spoilt(daemon=assumed))}
 
 
 def test_mains_without_charging_are_known_to_count() -> None:
     on_mains = replace(DAEMON, readings=[reading("power", on_battery=0), READINGS[1]])
     assert examine(spoilt(daemon=on_mains)) == []
+
+
+def test_hours_are_not_told_of_a_clock_whose_notes_are_lost() -> None:
+    (finding,) = examine(SPOILT["a clock whose notes are lost"][0])
+    assert finding.message.startswith("the store's notes on the time were lost")
+    assert "ahead" not in finding.message
 
 
 def test_problems_come_first() -> None:

@@ -106,6 +106,17 @@ def test_a_configuration_that_cannot_be_used(device: Daemon) -> None:
     assert found(device, "configuration") == []
 
 
+def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
+    folder, file = Daemon(tmp_path / "home"), tmp_path / "file"
+    (folder.home / "config" / "insitu.toml").unlink()
+    (folder.home / "config" / "insitu.toml").mkdir()
+    file.write_text("no folder")
+    for home, why in ((folder.home, "Is a directory"), (file, "Not a directory")):
+        (trouble,) = [one for one in examine(observe(str(home))) if one.check == "configuration"]
+        assert f"{home}/config/insitu.toml cannot be read ({why})" in trouble.message
+        assert trouble.remedy == "make it a file that you may read, or remove it"
+
+
 def test_an_app_that_waits_and_one_without_consent(device: Daemon) -> None:
     device.start()
     path = device.home / "app.json"
@@ -132,6 +143,15 @@ def test_conditions_that_nobody_knows(device: Daemon) -> None:
     (device.home / "config" / "insitu.toml").write_text(f"{SCRIPTED}{told}\n")
     device.start()
     follow(device, idle.remedy.partition(", or ")[2])
+    assert found(device, "training") == []
+
+
+def test_conditions_that_the_daemon_was_told_in_its_own_environment(
+    device: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as terminal:
+        terminal.setenv("INSITU_TRAINING_ASSUME", '["idle", "charging"]')
+        device.start()
     assert found(device, "training") == []
 
 

@@ -56,6 +56,7 @@ def test_without_the_file_nothing_is_shown_and_nothing_destroyed(
     if damage is not None:
         (tmp_path / "clock").write_bytes(damage)
     store = LevelDBStore.open(tmp_path, clock)
+    assert store.time.status().notes_lost
     assert values(store) == [b"long"]
     before = keys(store)
     assert store.sweep().keys == 0

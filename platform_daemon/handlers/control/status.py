@@ -22,6 +22,7 @@ class Identity:
     socket: str
     state_folder: str
     configuration_file: str
+    assumed_conditions: Sequence[str]
 
 
 class StatusPart:
@@ -61,6 +62,7 @@ class StatusPart:
             socket=self._identity.socket,
             state_folder=self._identity.state_folder,
             configuration_file=self._identity.configuration_file,
+            assumed_conditions=self._identity.assumed_conditions,
             apps=sum(app.state is not AppState.REQUESTED for app in self._apps.list()),
             open_sessions=len(self._sessions),
             connections=self._connections(),
@@ -75,4 +77,9 @@ class StatusPart:
 
 
 def _clock(time: TimeStatus) -> pb.ClockStatus:
-    return pb.ClockStatus(unconfirmed_since_ms=time.unconfirmed_since_ms, lead_ms=time.lead_ms, needs_ms=time.needs_ms)
+    return pb.ClockStatus(
+        unconfirmed_since_ms=time.unconfirmed_since_ms,
+        lead_ms=time.lead_ms,
+        needs_ms=time.needs_ms,
+        notes_lost=time.notes_lost,
+    )

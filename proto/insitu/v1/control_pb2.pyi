@@ -17,17 +17,19 @@ class AppState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REQUESTED: _ClassVar[AppState]
     APPROVED: _ClassVar[AppState]
     REGISTERED: _ClassVar[AppState]
+    REMOVING: _ClassVar[AppState]
 APP_STATE_UNSPECIFIED: AppState
 REQUESTED: AppState
 APPROVED: AppState
 REGISTERED: AppState
+REMOVING: AppState
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class DaemonStatus(_message.Message):
-    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file", "lost_examples", "clock", "context_failures")
+    __slots__ = ("version", "pid", "started_ms", "socket", "state_folder", "apps", "open_sessions", "connections", "processes", "missing_protections", "examples", "predictions", "configuration_file", "lost_examples", "clock", "assumed_conditions", "context_failures")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_MS_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +45,7 @@ class DaemonStatus(_message.Message):
     CONFIGURATION_FILE_FIELD_NUMBER: _ClassVar[int]
     LOST_EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     CLOCK_FIELD_NUMBER: _ClassVar[int]
+    ASSUMED_CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FAILURES_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
@@ -59,8 +62,9 @@ class DaemonStatus(_message.Message):
     configuration_file: str
     lost_examples: int
     clock: ClockStatus
+    assumed_conditions: _containers.RepeatedScalarFieldContainer[str]
     context_failures: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ..., lost_examples: _Optional[int] = ..., clock: _Optional[_Union[ClockStatus, _Mapping]] = ..., context_failures: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started_ms: _Optional[int] = ..., socket: _Optional[str] = ..., state_folder: _Optional[str] = ..., apps: _Optional[int] = ..., open_sessions: _Optional[int] = ..., connections: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., missing_protections: _Optional[_Iterable[str]] = ..., examples: _Optional[int] = ..., predictions: _Optional[int] = ..., configuration_file: _Optional[str] = ..., lost_examples: _Optional[int] = ..., clock: _Optional[_Union[ClockStatus, _Mapping]] = ..., assumed_conditions: _Optional[_Iterable[str]] = ..., context_failures: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetMetricsRequest(_message.Message):
     __slots__ = ()
@@ -73,14 +77,16 @@ class Metrics(_message.Message):
     def __init__(self, text: _Optional[str] = ...) -> None: ...
 
 class ClockStatus(_message.Message):
-    __slots__ = ("unconfirmed_since_ms", "lead_ms", "needs_ms")
+    __slots__ = ("unconfirmed_since_ms", "lead_ms", "needs_ms", "notes_lost")
     UNCONFIRMED_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     LEAD_MS_FIELD_NUMBER: _ClassVar[int]
     NEEDS_MS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_LOST_FIELD_NUMBER: _ClassVar[int]
     unconfirmed_since_ms: int
     lead_ms: int
     needs_ms: int
-    def __init__(self, unconfirmed_since_ms: _Optional[int] = ..., lead_ms: _Optional[int] = ..., needs_ms: _Optional[int] = ...) -> None: ...
+    notes_lost: bool
+    def __init__(self, unconfirmed_since_ms: _Optional[int] = ..., lead_ms: _Optional[int] = ..., needs_ms: _Optional[int] = ..., notes_lost: bool = ...) -> None: ...
 
 class ProcessStatus(_message.Message):
     __slots__ = ("role", "pid", "package", "started_ms", "restarts")
