@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from client_lib.errors import DaemonNotRunning, InsituError, Unauthenticated
-from client_lib.retry import INTERACTIVE, RetryPolicy
+from client_lib.retry import INTERACTIVE, Patience, RetryPolicy
 from client_lib.steps import Cell, Pause, Steps, T, once, send
 from client_lib.transport import Method, Request, Response
 
@@ -55,7 +55,7 @@ class Calls:
 
     def _persist(self, act: Callable[[str], Steps[T]], *, repeatable: bool, policy: RetryPolicy) -> Steps[T]:
         renewals, was_there = _RENEWALS, self._was_there
-        delays = policy.delays(self._rng)
+        patience: Patience | None = None
         while True:
             session = ""
             try:
@@ -71,12 +71,15 @@ class Calls:
                 self.session.discard(session)
             except InsituError as error:
                 # Without a session nothing but a handshake was tried, which can always be made again.
-                delay = next(delays, None) if repeatable or not session else None
-                if delay is None or not policy.retries(error, was_there=was_there or self._was_there):
+                pause_s = None
+                if (repeatable or not session) and policy.retries(error, was_there=was_there or self._was_there):
+                    patience = patience or Patience(policy, self._rng)
+                    pause_s = patience.pause_s(error.retry_after_s or 0.0)
+                if pause_s is None:
                     # Nobody else need wait for a daemon that does not come back.
                     self._was_there &= not isinstance(error, DaemonNotRunning)
                     raise
-                yield Pause(max(delay, error.retry_after_s or 0.0))
+                yield Pause(pause_s)
 
 
 def _itself(session: str) -> Steps[str]:

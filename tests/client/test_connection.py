@@ -6,7 +6,7 @@ from collections import deque
 import pytest
 from google.protobuf.message import Message
 
-from client_lib import DaemonNotRunning, NotFound, Unauthenticated, Unavailable
+from client_lib import DaemonNotRunning, NotFound, ResourceExhausted, Unauthenticated, Unavailable
 from client_lib.collection import STATS
 from client_lib.connection import Connection
 from client_lib.errors import InsituError
@@ -117,6 +117,13 @@ def test_who_is_told_when_waits_as_long() -> None:
     bench = Bench(Unavailable("the worker restarts", reason="WORKER_BACKOFF", detail="1.5"))
     bench.stats()
     assert bench.slept_s == [1.5]
+
+
+def test_what_the_daemon_names_counts_as_patience_too() -> None:
+    bench = Bench(*[ResourceExhausted("too fast", reason="QUOTA_RATE", detail="1.25")] * 1000)
+    with pytest.raises(ResourceExhausted):
+        bench.stats()
+    assert bench.slept_s == [1.25, 1.25]
 
 
 @pytest.mark.parametrize("detail", ["9.0", "inf", "soon"])

@@ -19,7 +19,7 @@ import client_lib
 from client_lib import InvalidArgument, aio, errors, testing
 from client_lib.grpc_transport import GrpcTransport
 from client_lib.locations import find_control_socket, find_socket, locate
-from client_lib.retry import BACKGROUND, INTERACTIVE
+from client_lib.retry import BACKGROUND, INTERACTIVE, Patience
 from client_lib.tensors import Tensor
 from client_lib.transport import Method
 from insitu.v1 import access_pb2, artifact_pb2, collection_pb2, control_pb2, example_pb2, prediction_pb2, training_pb2
@@ -133,12 +133,16 @@ def test_socket_path_that_no_socket_can_have() -> None:
         GrpcTransport(Path("/") / ("x" * 120))
 
 
-@given(st.integers())
-def test_delays_end_within_the_patience(seed: int) -> None:
+@given(st.integers(), st.lists(st.floats(0.0, 20.0)))
+def test_pauses_end_within_the_patience(seed: int, told: list[float]) -> None:
     for policy in (INTERACTIVE, BACKGROUND):
-        delays = list(policy.delays(random.Random(seed)))
-        assert sum(delays) == pytest.approx(policy.patience_s)
-        assert max(delays) <= policy.longest_s
+        patience = Patience(policy, random.Random(seed))
+        taken = [patience.pause_s(at_least_s) for at_least_s in told]
+        assert all(pause is None or pause >= at_least_s for pause, at_least_s in zip(taken, told, strict=True))
+        drawn = list(iter(patience.pause_s, None))
+        assert max(drawn, default=0.0) <= policy.longest_s
+        pauses = [pause for pause in (*taken, *drawn) if pause is not None]
+        assert sum(pauses) == pytest.approx(policy.patience_s)
 
 
 @pytest.mark.parametrize("socket", ["a b#c%20?.sock", "ä.sock"])
