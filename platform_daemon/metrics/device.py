@@ -68,10 +68,17 @@ class Connected(Protocol):
     @property
     def connections(self) -> int: ...
 
+    @property
+    def turned_away(self) -> int: ...
+
 
 def connection_families(sockets: Mapping[str, Connected]) -> Iterable[Family]:
+    """Those that are turned away never reach the methods, where calls and refusals are counted."""
     opened = [({"socket": name}, float(socket.connections)) for name, socket in sockets.items()]
     yield gauge("insitu_connections", "Open connections, the silent ones included.", opened)
+    turned_away = [Sample({"socket": name}, socket.turned_away) for name, socket in sockets.items()]
+    help = "Connections refused for want of a place, or dropped to make one."
+    yield Family("insitu_connections_turned_away_total", Kind.COUNTER, help, turned_away)
 
 
 def context_families(manager: ContextManager) -> Iterable[Family]:

@@ -65,6 +65,8 @@ class Acceptor:
         """Those that speak and have not presented a session, by the name that was minted for them."""
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self.turned_away = 0
+        """Connections that were refused for want of a place, or had to yield theirs."""
 
     @property
     def connections(self) -> int:
@@ -105,8 +107,7 @@ class Acceptor:
     def _arrived(self, connection: "_Connection") -> None:
         yielding = self._admission.enter(connection, connection.peer.uid, connection.peer.pid)
         self._open.add(connection)
-        if yielding is not None:
-            yielding.transport.abort()
+        self._make_yield(yielding)
 
     def _left(self, connection: "_Connection") -> None:
         connection.stop_timer()
@@ -120,15 +121,20 @@ class Acceptor:
             yielding = self._admission.speak(connection)
             connection.stop_timer()
             self._strangers[connection.peer.connection] = connection
-            if yielding is not None:
-                yielding.transport.abort()
+            self._make_yield(yielding)
         except ResourceExhausted as error:
             refusal = error
+            self.turned_away += 1
         connection.transport.pause_reading()
         arrival = Arrival(connection.transport, connection.peer, first, refusal, lambda: self._left(connection))
         task = asyncio.get_running_loop().create_task(self._serve(protocol, arrival))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
+
+    def _make_yield(self, connection: "_Connection | None") -> None:
+        if connection is not None:
+            self.turned_away += 1
+            connection.transport.abort()
 
     async def _serve(self, protocol: WireProtocol, arrival: Arrival) -> None:
         try:

@@ -79,6 +79,11 @@ class Listener:
         """How many are open."""
         return 0 if self._acceptor is None else self._acceptor.connections
 
+    @property
+    def turned_away(self) -> int:
+        """How many connections have found no place, or have lost theirs to others, since the start."""
+        return 0 if self._acceptor is None else self._acceptor.turned_away
+
     async def start(self) -> None:
         """Raises ListenError; nothing is left behind then."""
         self._file = SocketFile.claim(self._path)

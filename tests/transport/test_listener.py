@@ -214,6 +214,7 @@ def test_connections_beyond_the_limit_are_told_and_closed(path: Path) -> None:
                 assert (answer.code, answer.reason) == ("RESOURCE_EXHAUSTED", "TOO_MANY_CONNECTIONS")
                 assert f"user {os.getuid()} has 3 connections open" in answer.message
                 assert server.connections <= 5
+            assert server.turned_away == 5 + 7
             await clients[0].close()
             while not await says(clients[9]):
                 assert await says(clients[1])
