@@ -94,6 +94,7 @@ class StoreFolder:
             raise DataLoss(f"the store in {self.path} has data but no file named format: {_REMEDY}")
         replace(self._unfinished, self._mark(), self._disk)
         make()
+        self._sync_way()
         replace(self._format, self._mark(), self._disk)
         self._unfinished.unlink()
 
@@ -102,6 +103,19 @@ class StoreFolder:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _sync_way(self) -> None:
+        """The folders above may be as new as this one: without their names on the medium a power cut takes all of it.
+        As far as they are of the same file system, and ours to open."""
+        path = self.path.resolve()
+        device = path.stat().st_dev
+        for folder in path.parents:
+            if folder.stat().st_dev != device:
+                return
+            try:
+                self._disk.sync_folder(folder)
+            except PermissionError:
+                return
 
     def _open_finished(self) -> None:
         self._unfinished.unlink(missing_ok=True)

@@ -192,6 +192,40 @@ def test_logs_that_cannot_be_listed_fail_no_handle(tmp_path: Path, clock: Manual
     store.close()
 
 
+class NamesDisk(LocalDisk):
+    """Notes which folders it syncs. `closed` belongs to somebody else."""
+
+    def __init__(self, closed: Path | None = None) -> None:
+        self.synced: list[Path] = []
+        self._closed = closed
+
+    def sync_folder(self, folder: Path) -> None:
+        if folder == self._closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        super().sync_folder(folder)
+        self.synced.append(folder)
+
+
+@pytest.mark.parametrize("parts", [("store",), ("device", "state", "store")])
+def test_a_new_store_is_found_after_a_power_cut(tmp_path: Path, clock: ManualClock, parts: tuple[str, ...]) -> None:
+    disk, folder = NamesDisk(), tmp_path.joinpath(*parts)
+    LevelDBStore.open(folder, clock, disk=disk).close()
+    above = [tmp_path, *(tmp_path.joinpath(*parts[:count]) for count in range(1, len(parts)))]
+    # The mark of a finished folder comes after, and with it whatever is acknowledged.
+    marked = len(disk.synced) - 1 - disk.synced[::-1].index(folder)
+    assert set(above) <= set(disk.synced[:marked])
+    before = len(disk.synced)
+    LevelDBStore.open(folder, clock, disk=disk).close()
+    assert set(disk.synced[before:]) == {folder}
+
+
+def test_folders_that_belong_to_others_are_left_to_them(tmp_path: Path, clock: ManualClock) -> None:
+    disk = NamesDisk(tmp_path)
+    LevelDBStore.open(tmp_path / "state" / "store", clock, disk=disk).close()
+    assert tmp_path / "state" in disk.synced
+    assert tmp_path.parent not in disk.synced
+
+
 @pytest.mark.parametrize(("number", "reason"), [(errno.EIO, "DISK_FAILED"), (errno.EROFS, "DISK_READ_ONLY")])
 def test_a_sync_that_failed_is_not_taken_for_done_the_second_time(
     tmp_path: Path, clock: ManualClock, number: int, reason: str
