@@ -154,7 +154,7 @@ class Primary:
         await asyncio.to_thread(self._context.start)
         self._training.recover()
         await self._permissions_part.take_up()
-        await self._apps_part.erase_departed()
+        await self._apps_part.take_up()
         await asyncio.to_thread(self._storage.store.sweep)
         run_folder = self._configuration.locations.run
         run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -136,13 +136,16 @@ class Apps:
             return self.get(package)
 
     def remove(self, package: str) -> tuple[Enclave, ...]:
-        """Forget an app: its record, platform keys and permissions. Raises NotFound.
+        """Forget an app: its record, platform keys and permissions. Raises NotFound where nothing is left of it.
 
-        Returns its enclaves, whose data are still to be erased: they stay in `departed` until `erased` is called.
+        Returns its enclaves, whose data are still to be erased, those of an earlier removal included: they stay in
+        `departed` until `erased` is called.
         """
         with self._database.transaction() as connection:
-            self.get(package)
             leaving = self.enclaves(package)
+            leaving += tuple(enclave for enclave in self.departed() if enclave.package == package)
+            if not leaving:
+                self.get(package)
             for enclave in leaving:
                 connection.execute("DELETE FROM platform_keys WHERE enclave = ?", (enclave.number,))
             connection.execute("UPDATE enclaves SET departed = 1 WHERE package = ?", (package,))

@@ -114,8 +114,7 @@ def test_removal_ends_everything_and_leaves_the_enclave_to_be_erased(device: Dev
             device.sessions.check(session, caller().peer)
         with pytest.raises(NotFound):
             await app.challenge(device)
-        with pytest.raises(NotFound):
-            device.authority.remove(PACKAGE)
+        assert device.authority.remove(PACKAGE) == (left,)
         assert Device(tmp_path, device.clock).apps.departed() == (left,)
         await app.be_approved(device)
         with pytest.raises(Unauthenticated):

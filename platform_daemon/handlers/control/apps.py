@@ -1,11 +1,16 @@
 """Approving, listing and removing apps."""
 
 import asyncio
+import logging
 
 from insitu.v1 import control_pb2 as pb
 from platform_daemon.access import App, Apps, AppState, Authority, Sessions
+from platform_daemon.errors import ResourceExhausted
 from platform_daemon.forgetting import Forgetting
+from platform_daemon.logs import LogEvent, marked, outline
 from platform_daemon.transport.calls import CallContext
+
+log = logging.getLogger(__name__)
 
 _STATES = {
     AppState.REQUESTED: pb.REQUESTED,
@@ -22,7 +27,11 @@ class AppsPart:
         self._forgetting = forgetting
 
     async def list_apps(self, request: pb.ListAppsRequest, context: CallContext) -> pb.ListAppsResponse:
-        return pb.ListAppsResponse(apps=map(_record, self._apps.list()))
+        """A removed app is listed for as long as anything of it is left."""
+        listed = {app.package: _record(app) for app in self._apps.list()}
+        for enclave in self._apps.departed():
+            listed.setdefault(enclave.package, pb.AppRecord(package=enclave.package, state=pb.REMOVING))
+        return pb.ListAppsResponse(apps=[listed[package] for package in sorted(listed)])
 
     async def approve_app(self, request: pb.ApproveAppRequest, context: CallContext) -> pb.AppRecord:
         if request.certificate_request_pem:
@@ -43,8 +52,17 @@ class AppsPart:
         await self.erase_departed()
         return pb.RemoveAppResponse()
 
+    async def take_up(self) -> None:
+        """Finish what a killed daemon had begun. A disk without room is no reason not to start: the owner finds the app
+        in the list, and removes it again once there is room."""
+        try:
+            await self.erase_departed()
+        except ResourceExhausted as error:
+            extra = marked(LogEvent.STORE_UNUSABLE, error=outline(error))
+            log.error("what removed apps left could not be erased: %s", error, extra=extra)
+
     async def erase_departed(self) -> None:
-        """Erase what removed apps left; also called at the start, for a daemon that was killed meanwhile."""
+        """Erase what removed apps left. Repeatable."""
         for enclave in self._apps.departed():
             await self._forgetting.remove(enclave)
             await asyncio.to_thread(self._apps.erased, enclave)
