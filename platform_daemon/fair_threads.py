@@ -40,6 +40,8 @@ class FairThreads(Executor):
         """Threads at work, by tenant."""
         self._passed_over = 0
         """Chances that were taken while every tenant that waits had its threads."""
+        self._withdrawn = 0
+        """Chances that are left over, because their work was withdrawn."""
         self._closed = False
         self._chances: SimpleQueue[bool] = SimpleQueue()
         """One for each piece of work that may be begun; False for a thread to end. It wakes a thread in less time than
@@ -51,7 +53,8 @@ class FairThreads(Executor):
             thread.start()
 
     async def run(self, tenant: Hashable, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call `work` on a thread when the tenant's turn comes. One that is cancelled before does not begin."""
+        """Call `work` on a thread when the tenant's turn comes. One that is cancelled before does not begin, and
+        nothing of it is kept."""
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
 
@@ -66,7 +69,11 @@ class FairThreads(Executor):
                 loop.call_soon_threadsafe(_settle, outcome, result)
 
         self._enqueue(tenant, carry_out)
-        return await outcome
+        try:
+            return await outcome
+        except asyncio.CancelledError:
+            self._withdraw(tenant, carry_out)
+            raise
 
     def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """As concurrent.futures has it: the daemon's own work."""
@@ -111,6 +118,19 @@ class FairThreads(Executor):
             queue.append(work)
         self._chances.put(True)
 
+    def _withdraw(self, tenant: Hashable, work: Callable[[], None]) -> None:
+        """Take work out of the queue, unless it has begun."""
+        with self._lock:
+            queue = self._queues.get(tenant)
+            if queue is None or work not in queue:
+                return
+            queue.remove(work)
+            self._withdrawn += 1
+            if not queue:
+                del self._queues[tenant]
+                if self._closed and not self._queues:
+                    self._end_threads()
+
     def _work(self) -> None:
         while self._chances.get():
             turn = self._next()
@@ -135,7 +155,10 @@ class FairThreads(Executor):
                         self._queues[tenant] = queue  # behind all others
                     self._busy[tenant] = busy + 1
                     return tenant, work
-            self._passed_over += 1
+            if self._withdrawn:
+                self._withdrawn -= 1
+            else:
+                self._passed_over += 1
             return None
 
     def _finished(self, tenant: Hashable) -> None:

@@ -33,6 +33,8 @@ class ChildChannel(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
+        self._senders: deque[asyncio.Future[None]] = deque()
+        """Who waits to write, in order. The first stays there until it goes on, so that nobody overtakes it."""
         self._ended: str | None = None
         self._on_frame: Callable[[bytes], None] | None = None
         self._on_end: Callable[[str], None] | None = None
@@ -51,21 +53,24 @@ class ChildChannel(asyncio.Protocol):
         await self._drain()
 
     async def send(self, content: bytes) -> None:
-        """Send one frame; waits while the child does not read.
+        """Send one frame; waits, before anything of it is written, while the child does not read. Frames are written in
+        the order of the calls; one whose task is cancelled is not written.
 
         Raises:
             ChannelClosed: the child is gone.
             FramingError: the frame is too long.
         """
         check_size(len(content), self._max_frame_bytes)
+        if self._senders or not self._writable.is_set():
+            await self._turn()
         header = HEADER.pack(len(content))
         if len(content) <= SMALL_BYTES:
             self._write(header + content)
         else:
             self._write(header)
             self._write(content)
-        if not self._writable.is_set():
-            await self._drain()
+        if self._senders:
+            self._next_sender()
 
     async def receive(self) -> bytes:
         """The next frame. Raises ChannelClosed once all frames that came whole have been read."""
@@ -93,9 +98,10 @@ class ChildChannel(asyncio.Protocol):
         """Whether either end has closed it."""
         return self._ended is not None
 
-    def close(self) -> None:
-        """Close at once; the child sees its end and exits. Repeatable."""
-        self._end("the channel was closed")
+    def close(self, why: str = "the channel was closed") -> None:
+        """Close at once; the child sees its end and exits. Nothing more is handed over. Repeatable."""
+        self._end(why)
+        self._on_frame = None
         if self._transport is not None:
             self._transport.abort()
 
@@ -103,6 +109,24 @@ class ChildChannel(asyncio.Protocol):
         if self._ended is not None or self._transport is None:
             raise ChannelClosed(self._ended or "the channel is not open")
         self._transport.write(content)
+
+    async def _turn(self) -> None:
+        """Wait until everybody before has written and the child reads."""
+        if self._ended is not None:
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._senders.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self._senders.remove(turn)
+            self._next_sender()
+            raise
+        self._senders.remove(turn)  # the first of them, but for a channel that ends
+
+    def _next_sender(self) -> None:
+        if self._senders and self._writable.is_set() and not self._senders[0].done():
+            self._senders[0].set_result(None)
 
     async def _drain(self) -> None:
         await self._writable.wait()
@@ -115,11 +139,13 @@ class ChildChannel(asyncio.Protocol):
             self._tell_end(why)
         self._buffer.clear()
         self._writable.set()
+        for turn in self._senders:
+            if not turn.done():
+                turn.set_result(None)
         self._wake()
 
     def _hand_over(self) -> None:
-        assert self._on_frame is not None
-        while self._frames:
+        while self._frames and self._on_frame is not None:
             frame = self._frames.popleft()
             self._unread_bytes -= len(frame)
             self._on_frame(frame)
@@ -143,8 +169,9 @@ class ChildChannel(asyncio.Protocol):
         try:
             self._cut_frames()
         except FramingError as error:
-            self.close()
-            self._ended = str(error)
+            self._end(str(error))
+            if self._transport is not None:
+                self._transport.abort()
             return
         if self._on_frame is not None:
             self._hand_over()
@@ -172,6 +199,7 @@ class ChildChannel(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable.set()
+        self._next_sender()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end("the process ended" if error is None else f"the channel broke: {error}")

@@ -84,7 +84,7 @@ class Child(Generic[CommandT, ReportT]):
         return self._process.returncode
 
     async def send(self, command: CommandT) -> None:
-        """Waits while the child does not read. Raises the `gone` exception."""
+        """Waits while the child does not read; one that is cancelled was not sent. Raises the `gone` exception."""
         try:
             await self._channel.send(command.SerializeToString())
         except (ChannelClosed, FramingError) as error:
@@ -106,8 +106,7 @@ class Child(Generic[CommandT, ReportT]):
             try:
                 report = self._report_type.FromString(frame)
             except DecodeError as error:
-                on_gone(self._gone(str(error)))
-                self._channel.close()
+                self._channel.close(str(error))
             else:
                 on_report(report)
 

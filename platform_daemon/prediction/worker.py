@@ -20,7 +20,7 @@ class WorkerProcess(Protocol):
     def pid(self) -> int: ...
 
     async def send(self, command: WorkerCommand) -> None:
-        """Raises WorkerGone."""
+        """Waits while the process does not read; one that is cancelled was not sent. Raises WorkerGone."""
         ...
 
     def deliver(self, on_reply: Callable[[WorkerReply], None], on_gone: Callable[[Exception], None]) -> None:
@@ -42,7 +42,8 @@ class Worker:
     """Matches replies to calls. Belongs to the event loop.
 
     The process takes commands in turn, so the time of a call begins when those before it are answered: a queue is no
-    hanging graph. A caller that gives up leaves its call behind, watched as before.
+    hanging graph. A caller that gives up leaves its call behind, watched as before, if the process has been sent it,
+    else nothing. The process is sent no more than it reads, so that what waits belongs to callers who wait.
     """
 
     def __init__(self, process: WorkerProcess, on_gone: Callable[[], None]) -> None:
@@ -84,9 +85,15 @@ class Worker:
         self._calls[command.id] = _Call(reply, timeout_s)
         if len(self._calls) == 1:
             self._watch_next()
+        sent = False
         try:
             await self._process.send(command)
+            sent = True
             return _checked(await reply)
+        except asyncio.CancelledError:
+            if not sent:
+                self._take_back(command.id)
+            raise
         except WorkerGone as gone:
             self._lost(str(gone))
             raise Unavailable(f"the inference worker ended ({gone}); try again", reason="WORKER_GONE") from gone
@@ -95,6 +102,11 @@ class Worker:
         """End the process; calls under way are answered Unavailable."""
         await self._process.end()
         self._lost("it was ended")
+
+    def _take_back(self, number: int) -> None:
+        had_its_turn = next(iter(self._calls), None) == number
+        if self._calls.pop(number, None) is not None and had_its_turn and self._calls:
+            self._watch_next()
 
     def _replied(self, reply: WorkerReply) -> None:
         call = self._calls.pop(reply.id, None)

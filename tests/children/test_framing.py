@@ -137,12 +137,77 @@ def test_both_directions_under_load_with_a_slow_reader(pair: Pair) -> None:
 def test_sending_waits_for_the_reader_and_ends_with_it(pair: Pair) -> None:
     async def scenario() -> None:
         channel = await ChildChannel.open(pair[0])
-        sending = asyncio.create_task(channel.send(bytes(8 << 20)))
+        await channel.send(bytes(8 << 20))
+        sending = asyncio.create_task(channel.send(b"next"))
         await asyncio.wait([sending], timeout=0.05)
         assert not sending.done()
         pair[1].close()
         with pytest.raises(ChannelClosed):
             await sending
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_to_send_goes_in_order_and_who_is_cancelled_sends_nothing(pair: Pair) -> None:
+    ours, theirs = pair
+
+    async def scenario() -> None:
+        channel = await ChildChannel.open(ours)
+        await channel.send(bytes(8 << 20))
+        sending = [asyncio.ensure_future(channel.send(bytes([number]) * 100_000)) for number in range(100)]
+        await asyncio.sleep(0)
+        for task in sending[::2]:
+            task.cancel()
+        await asyncio.sleep(0)
+        reading = asyncio.ensure_future(asyncio.to_thread(read, 51))
+        await asyncio.gather(*sending, return_exceptions=True)
+        first, *others = await reading
+        assert len(first) == 8 << 20
+        assert [frame[0] for frame in others] == list(range(1, 100, 2))
+        channel.close()
+
+    def read(count: int) -> list[bytes]:
+        channel = BlockingChannel(theirs)
+        return [channel.receive() or b"" for _ in range(count)]
+
+    asyncio.run(scenario())
+
+
+def test_all_who_wait_to_send_learn_of_the_end(pair: Pair) -> None:
+    async def scenario() -> None:
+        channel = await ChildChannel.open(pair[0])
+        await channel.send(bytes(8 << 20))
+        sending = [asyncio.ensure_future(channel.send(b"next")) for _ in range(5)]
+        await asyncio.sleep(0)
+        channel.close()
+        sending.append(asyncio.ensure_future(channel.send(b"too late")))
+        outcomes = await asyncio.wait_for(asyncio.gather(*sending, return_exceptions=True), 10)
+        assert all(isinstance(outcome, ChannelClosed) for outcome in outcomes)
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_handed_over_after_closing_and_the_end_is_told_once(pair: Pair) -> None:
+    async def scenario() -> None:
+        channel = await ChildChannel.open(pair[0])
+        frames: list[bytes] = []
+        ends: list[str] = []
+        ended = asyncio.Event()
+
+        def on_end(why: str) -> None:
+            ends.append(why)
+            ended.set()
+
+        def on_frame(frame: bytes) -> None:
+            frames.append(frame)
+            channel.close("it is no report")
+
+        channel.deliver(on_frame, on_end)
+        pair[1].sendall(_wire([b"garbage", b"more"]))
+        await asyncio.wait_for(ended.wait(), 10)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (frames, ends) == ([b"garbage"], ["it is no report"])
 
     asyncio.run(scenario())
 

@@ -1,8 +1,10 @@
 """Threads that serve tenants in turn."""
 
 import asyncio
+import gc
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Hashable, Iterator
 
 import pytest
 
@@ -87,6 +89,56 @@ def test_who_gives_up_in_the_queue_does_not_begin(threads: FairThreads) -> None:
     gate.open.set()
     threads.submit_for(1, done.append, "kept").result(10)
     assert done == ["kept"]
+
+
+class Load:
+    """Stands for a request's bytes."""
+
+
+@pytest.mark.parametrize("tenant", [1, InOrder(1)])
+def test_who_is_cancelled_in_the_queue_leaves_nothing_there(threads: FairThreads, tenant: Hashable) -> None:
+    async def run() -> None:
+        gate, done = Gate(), []
+        busy = asyncio.ensure_future(threads.run(tenant, gate.pass_through))
+        await asyncio.to_thread(gate.begun.wait, 10)
+        left = []
+        for number in range(200):
+            load = Load()
+            left.append(weakref.ref(load))
+            kept = asyncio.ensure_future(threads.run(tenant, done.append, number)) if number % 50 == 0 else None
+            given_up = asyncio.ensure_future(threads.run(tenant, id, load))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await given_up
+            del load, given_up, kept
+        gc.collect()
+        assert sum(one() is not None for one in left) <= 1  # the last traceback may know the last
+        gate.open.set()
+        await busy
+        for number in range(200, 220):
+            await asyncio.wait_for(threads.run(tenant, done.append, number), 10)
+        assert done == [0, 50, 100, 150, *range(200, 220)]
+
+    asyncio.run(run())
+
+
+def test_threads_end_though_the_last_of_the_queue_was_cancelled() -> None:
+    async def run() -> None:
+        threads, gate = FairThreads(1, "test", per_tenant=1), Gate()
+        busy = asyncio.ensure_future(threads.run(1, gate.pass_through))
+        await asyncio.to_thread(gate.begun.wait, 10)
+        last = asyncio.ensure_future(threads.run(1, print))
+        await asyncio.sleep(0)
+        threads.shutdown(wait=False)
+        last.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await last
+        gate.open.set()
+        await busy
+        await asyncio.wait_for(asyncio.to_thread(threads.shutdown), 10)
+
+    asyncio.run(run())
 
 
 def test_what_is_in_order_is_done_one_after_another() -> None:

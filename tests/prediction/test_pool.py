@@ -1,12 +1,16 @@
 """Workers by group: started on demand, replaced when they die, backed off when they keep dying."""
 
 import asyncio
+import socket
+import tracemalloc
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from context.clock import ManualClock
-from insitu.v1.worker_pb2 import RunModel, WorkerCommand
+from insitu.v1.worker_pb2 import ModelOutputs, RunModel, WorkerCommand, WorkerReply
+from platform_daemon.children.channel import ChildChannel
+from platform_daemon.children.framing import BlockingChannel
 from platform_daemon.errors import DaemonError, DeadlineExceeded, InvalidArgument, Unavailable
 from platform_daemon.prediction.pool import IDLE_S, MODELS_PER_WORKER, ModelKey, ModelSource, WorkerPool
 from platform_daemon.prediction.worker import Worker, as_daemon_error
@@ -223,3 +227,51 @@ def test_a_worker_with_a_call_under_way_is_not_idle() -> None:
             await call
 
     on_bench(test)
+
+
+class UnreadingProcess:
+    """Over a real channel whose other end reads when the test does."""
+
+    pid = 1
+
+    def __init__(self, channel: ChildChannel) -> None:
+        self._channel = channel
+
+    async def send(self, command: WorkerCommand) -> None:
+        await self._channel.send(command.SerializeToString())
+
+    def deliver(self, on_reply: Callable[[WorkerReply], None], on_gone: Callable[[Exception], None]) -> None:
+        self._channel.deliver(lambda frame: on_reply(WorkerReply.FromString(frame)), lambda why: on_gone(OSError(why)))
+
+    async def end(self) -> None:
+        self._channel.close()
+
+
+def test_calls_that_are_cancelled_before_they_are_sent_leave_nothing() -> None:
+    async def run() -> None:
+        ours, theirs = socket.socketpair()
+        other_end = BlockingChannel(theirs)
+        worker = Worker(UnreadingProcess(await ChildChannel.open(ours)), lambda: None)
+        tracemalloc.start()
+        for _ in range(50):
+            call = asyncio.ensure_future(worker.call(WorkerCommand(run=RunModel(rows=bytes(1 << 20))), 25.0))
+            await asyncio.sleep(0)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        del call
+        held_bytes, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert held_bytes < 5 << 20
+        kept = asyncio.ensure_future(worker.call(WorkerCommand(run=RunModel(rows=b"kept")), 25.0))
+        rows = b""
+        while rows != b"kept":
+            command = WorkerCommand.FromString(await asyncio.to_thread(other_end.receive) or b"")
+            other_end.send(WorkerReply(id=command.id, outputs=ModelOutputs()).SerializeToString())
+            rows = command.run.rows
+        assert (await kept).id == command.id
+        assert not worker.busy
+        await worker.end()
+        theirs.close()
+
+    asyncio.run(run())
