@@ -90,6 +90,9 @@ class CollectionClient:
         They go in batches of up to 1000 examples or 1 MiB, each all or none and each stored once however often it has
         to be sent. The task's result is the number of examples stored; after a failure `task.stored` tells how many
         were. Raises as `add` does; the examples before the one that cannot be encoded are stored.
+
+        The examples are stored in their order, but for a batch that the daemon refuses for the moment (QUOTA_RATE and
+        the like): it is sent again, and may come to stand behind up to 4 MiB of batches that followed it.
         """
         sent: list[Future[int]] = []
         batcher = Batcher()
@@ -155,10 +158,12 @@ def configure(connection: Connection, options: CollectionOptions) -> None:
 
 
 def configure_request(options: CollectionOptions) -> wire.ConfigureCollectionRequest:
+    """What creates the collection, or changes the options that are set."""
     return wire.ConfigureCollectionRequest(collection=options.name, options=options_to_wire(options))
 
 
 def options_to_wire(options: CollectionOptions) -> wire.CollectionOptions:
+    """Those that are set; the daemon keeps the others."""
     message = wire.CollectionOptions()
     if options.ttl is not None:
         message.time_to_live.FromTimedelta(options.ttl)

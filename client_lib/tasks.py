@@ -51,7 +51,9 @@ class _Batch:
 
 
 class Sender:
-    """Sends batches so that examples keep their order, and several are on their way at a time.
+    """Sends batches in the order of their submission, and several are on their way at a time. They are stored in that
+    order too, but for one that the daemon refuses for the moment alone (QUOTA_RATE and the like): those that went ahead
+    behind it may be stored first, and it is sent again after them.
 
     A batch goes out at once, on the thread that submits it, unless one before it is unsent or has failed; a thread of
     the sender's own collects the answers in order. When a batch has to be sent again, those behind it settle first, and

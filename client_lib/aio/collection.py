@@ -38,6 +38,9 @@ class CollectionClient:
         They go in batches of up to 1000 examples or 1 MiB, each all or none and each stored once however often it has
         to be sent. The task's result is the number of examples stored; after a failure `task.stored` tells how many
         were. What reading raises, the task raises; the examples before it are stored. Cancelling it stops the reading.
+
+        The examples are stored in their order, but for a batch that the daemon refuses for the moment (QUOTA_RATE and
+        the like): it is sent again, and may come to stand behind up to 4 MiB of batches that followed it.
         """
         task = Task()
         reading = asyncio.get_running_loop().create_task(self._read(examples, account, task))

@@ -42,7 +42,10 @@ class _Batch:
 
 
 class Sender:
-    """Sends batches so that examples keep their order, and several are on their way at a time. Belongs to one loop.
+    """Sends batches in the order of their submission, and several are on their way at a time. Belongs to one loop.
+
+    They are stored in that order too, but for one that the daemon refuses for the moment alone (QUOTA_RATE and the
+    like): those that went ahead behind it may be stored first, and it is sent again after them.
 
     Batches are sent ahead while the connection promises to keep their order. Where one has to be sent again, those
     behind it settle first, and whatever of them has to be sent again too follows it.

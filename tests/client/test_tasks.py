@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client_lib import Cancelled, DaemonNotRunning, InsituError, InvalidArgument, Unavailable
+from client_lib import Cancelled, DaemonNotRunning, InsituError, InvalidArgument, ResourceExhausted, Unavailable
 from client_lib.retry import BACKGROUND, INTERACTIVE, RetryPolicy
 from client_lib.tasks import Send, Sender, Start, gather
 
@@ -189,6 +189,27 @@ def test_batches_keep_their_order_wherever_the_connection_is_cut(events: list[st
     assert [task.result(10) for task in tasks] == [1] * len(tasks)
     assert wire.stored == list(range(len(tasks)))
     assert wire.most_underway <= ahead
+    sender.close(5)
+
+
+class Refused(Underway):
+    """One that the daemon takes only when it comes again."""
+
+    def wait(self) -> int:
+        assert self.answered.wait(10)
+        raise ResourceExhausted("too fast", reason="QUOTA_RATE", detail="0.1")
+
+
+def test_a_batch_that_is_refused_for_the_moment_comes_after_those_sent_ahead_behind_it() -> None:
+    wire, sender = Wire(), Sender()
+    refused = Refused(wire, 0, wire.connection)
+    tasks = [sender.submit(wire.send(0), lambda _: refused, 1)]
+    tasks += [sender.submit(wire.send(number), wire.start(number), 1) for number in (1, 2)]
+    wire.answer_one()
+    wire.answer_one()
+    refused.answered.set()
+    assert [task.result(10) for task in tasks] == [1, 1, 1]
+    assert wire.stored == [1, 2, 0]
     sender.close(5)
 
 
