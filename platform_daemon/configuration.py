@@ -29,6 +29,7 @@
     quota_collections = 1000           # of one app
     quota_calls_per_s = 20000.0        # what one app may add in the long run; five seconds' worth may come at once
     quota_examples_per_s = 500000.0
+    disk_reserve_bytes = 67108864      # that examples leave free, for deleting; of a small disk a quarter at most
 
 A variable is INSITU_SECTION_KEY, e.g. INSITU_TRAINING_GRACE_S=2; lists and tables are written as in TOML.
 """
@@ -101,6 +102,7 @@ class LimitsSection:
     quota_collections: int = 1000
     quota_calls_per_s: float = 20_000.0
     quota_examples_per_s: float = 500_000.0
+    disk_reserve_bytes: int = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +252,9 @@ def _check(configuration: Configuration) -> None:
             raise BadConfiguration(f"training.{name} must lie between {SHORTEST_S} and {LONGEST_S}, not {value}")
     for entry in fields(LimitsSection):
         name = entry.name
-        if not getattr(configuration.limits, name) >= 1:
-            raise BadConfiguration(f"limits.{name} must be at least 1")
+        least = 0 if name == "disk_reserve_bytes" else 1
+        if not getattr(configuration.limits, name) >= least:
+            raise BadConfiguration(f"limits.{name} must be at least {least}")
     for interface, metered in configuration.context.metered.items():
         if not isinstance(metered, bool):
             raise BadConfiguration(f"context.metered.{interface} must be true or false, not {_shown(metered)}")

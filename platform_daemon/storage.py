@@ -44,7 +44,10 @@ class Storage:
         self.folder = _private(folder)
         # First: it holds the lock that keeps a second daemon out of the whole folder.
         self.store = LevelDBStore.open(
-            _private(folder / STORE), clock, quota=Quota(limits.quota_examples, limits.quota_bytes)
+            _private(folder / STORE),
+            clock,
+            quota=Quota(limits.quota_examples, limits.quota_bytes),
+            reserve_bytes=limits.disk_reserve_bytes,
         )
         swap.erase_left_over(folder)
         try:

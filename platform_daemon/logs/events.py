@@ -26,6 +26,8 @@ class LogEvent(enum.Enum):
     RECORD_QUARANTINED = "record_quarantined"
     STORE_UNUSABLE = "store_unusable"
     """The disk took no more, or lost something: apps are told to come back."""
+    DISK_LOW = "disk_low"
+    """What is kept free for deleting has been reached: examples are refused."""
     STORE_REOPENED = "store_reopened"
     """After a write that the disk refused."""
     EXAMPLES_LOST = "examples_lost"

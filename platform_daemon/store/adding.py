@@ -56,6 +56,9 @@ def _store(collection: Collection, write: WriteBatch, batch: Batch, moment: Mome
     kept = batch.examples[-limit:] if 0 < limit < len(batch.examples) else batch.examples
     expiry_ms = moment.now_ms + batch.retention.ttl_ms
     run = Run(expiry_ms, next_sequence - len(kept), batch.account, len(kept), sum(map(len, kept)), moment.now_ms)
+    reserve = collection.room.reserve
+    if reserve is not None:
+        reserve.check(run.examples, run.size_bytes, moment.now_ms)
     surplus = collection.live + run.examples - limit if limit else 0
     evicted = evict(collection, write, surplus, moment)
     before = collection.ledger

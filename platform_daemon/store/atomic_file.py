@@ -36,6 +36,10 @@ class Disk(Protocol):
         """Raise OSError unless a file of that size could be written in `folder` now. Leaves nothing there."""
         ...
 
+    def room(self, folder: Path) -> tuple[int, int]:
+        """Bytes that are left to this process on the file system of `folder`, and bytes in all."""
+        ...
+
 
 class LocalDisk:
     """The machine's."""
@@ -77,6 +81,10 @@ class LocalDisk:
             os.posix_fallocate(descriptor, 0, size_bytes)
         finally:
             os.close(descriptor)
+
+    def room(self, folder: Path) -> tuple[int, int]:
+        found = os.statvfs(folder)
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
 
 
 def replace(path: Path, data: bytes, disk: Disk) -> None:

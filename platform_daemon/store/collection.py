@@ -17,6 +17,7 @@ from platform_daemon.store.database import Database, WriteBatch
 from platform_daemon.store.keyring import Key, Keyring
 from platform_daemon.store.layout import EXAMPLE_HEADER, FORMAT, Ledger, Run
 from platform_daemon.store.quota import UNLIMITED, Quota, Usage
+from platform_daemon.store.reserve import Reserve
 from platform_daemon.store.scope import NEVER_MS, Kind, Scope, bucket_end_ms
 from platform_daemon.store.sealing import seal
 from platform_daemon.store.store import ContextPart, Stats
@@ -33,6 +34,8 @@ class Room:
     time: StoreTime
     counts: Counts = field(default_factory=Counts)
     quota: Quota = UNLIMITED
+    reserve: Reserve | None = None
+    """None where examples may fill the disk."""
 
 
 @dataclass(frozen=True, slots=True)

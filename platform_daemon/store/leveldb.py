@@ -9,6 +9,7 @@
     erasing.py     clearing, evicting, sweeping                      (journal: erasures survive a crash half way)
     rekeying.py    shortening, narrowing                             (features)
     store_time.py  what is hidden, and what may go                   (timekeeping)
+    reserve.py     what stays free on the disk
     renewal.py     another handle after a failed write
     reckoning.py   whether all is there that was stored
     group_sync.py  surviving a power cut, many writers at a time
@@ -44,6 +45,7 @@ from platform_daemon.store.quota import UNLIMITED, Quota, Usage
 from platform_daemon.store.reckoning import Count
 from platform_daemon.store.records import RecordSnapshot
 from platform_daemon.store.renewal import Renewal
+from platform_daemon.store.reserve import Reserve
 from platform_daemon.store.scanning import Scanner
 from platform_daemon.store.scope import RECORDS, Kind, Scope, Selector
 from platform_daemon.store.store import Added, Batch, Place, Scan, Stats, StoredExample, Swept
@@ -62,6 +64,7 @@ class LevelDBStore:
         random: Callable[[int], bytes],
         disk: Disk,
         quota: Quota,
+        reserve: Reserve | None,
     ) -> None:
         """Private: use `open`."""
         self.keyring = keyring
@@ -69,7 +72,7 @@ class LevelDBStore:
         self._database = database
         empty = not keyring.select(Selector())
         self.time = StoreTime.open(folder.path / "clock", clock, keyring.retire, disk, empty=empty)
-        self._room = Room(database, keyring, random, self.time, quota=quota)
+        self._room = Room(database, keyring, random, self.time, quota=quota, reserve=reserve)
         self._renewal = Renewal(database, folder.path, disk, clock, self._recover)
         self._syncs = GroupSync(self._sync, clock.monotonic_s)
         self._clock = clock
@@ -91,8 +94,10 @@ class LevelDBStore:
         master_key: Path | None = None,
         disk: Disk | None = None,
         quota: Quota = UNLIMITED,
+        reserve_bytes: int = 0,
     ) -> "LevelDBStore":
         """Open the store in `folder`, or make one where there is nothing yet. `master_key` may live elsewhere.
+        `reserve_bytes` of the disk are kept free of examples, fewer where the disk is small.
 
         Raises Unavailable when the folder is in use, FailedPrecondition when its format is unknown or the master key
         exposed, DataLoss when anything is missing or damaged."""
@@ -109,7 +114,8 @@ class LevelDBStore:
 
             held.provision(make)
             keyring = Keyring.load(held.keyring, MasterKey.load(key_path, random), disk=disk, random=random)
-            store = cls(held, Database(held.database, disk), keyring, clock, random, disk, quota)
+            reserve = Reserve(folder, disk, reserve_bytes) if reserve_bytes else None
+            store = cls(held, Database(held.database, disk), keyring, clock, random, disk, quota, reserve)
         except BaseException:
             held.release()
             raise

@@ -10,21 +10,22 @@ from functools import partial
 from pathlib import Path
 
 from client_lib import CollectionOptions, InsituError
-from tests.daemon.harness import Daemon, eventually
+from tests.daemon.harness import SCRIPTED, Daemon, eventually
 from tests.faults.writers import Writer, failures_of, writing
 from tests.store.small_disk import beneath, fill, inside, make_room
 
 APPS = 4
 DISK_MIB = 64
-_EXPECTED_EVENTS = ("store_reopened",)
+TO_THE_BRIM = f"{SCRIPTED}[limits]\ndisk_reserve_bytes = 0\n"
+_EXPECTED_EVENTS = ("store_reopened", "store_unusable")
 
 
 class SmallDiskDaemon(Daemon):
     """Its state lies on a small file system of its own, which another process holds, so that the daemon can be started
     again. What is left is copied to the usual place when it stops."""
 
-    def __init__(self, home: Path) -> None:
-        super().__init__(home)
+    def __init__(self, home: Path, configuration: str = TO_THE_BRIM) -> None:
+        super().__init__(home, configuration)
         state = home / "state"
         state.mkdir()
         outside = state.stat().st_dev
@@ -51,8 +52,8 @@ class SmallDiskDaemon(Daemon):
 
 
 @contextmanager
-def small_disk_daemon(home: Path) -> Iterator[SmallDiskDaemon]:
-    daemon = SmallDiskDaemon(home)
+def small_disk_daemon(home: Path, configuration: str = TO_THE_BRIM) -> Iterator[SmallDiskDaemon]:
+    daemon = SmallDiskDaemon(home, configuration)
     try:
         daemon.start()
         yield daemon
