@@ -17,6 +17,7 @@ class Delivery:
         self._reported: set[str] = set()
 
     def succeeded(self) -> None:
+        """A batch has been stored."""
         self.policy = BACKGROUND
 
     def failed(self, error: InsituError) -> None:

@@ -39,6 +39,8 @@ class FramingError(Exception):
 
 
 class Frame(NamedTuple):
+    """A header's fields and what follows it; of a CALL the session is the beginning of the body."""
+
     kind: int
     session_size: int
     method: int
@@ -50,6 +52,7 @@ class Frame(NamedTuple):
 
     @property
     def whole(self) -> bool:
+        """Whether the body is there."""
         return len(self.body) == self.size_bytes
 
 
@@ -164,6 +167,7 @@ def call_frame(method: int, call: int, session: bytes, request: bytes, deadline_
 
 
 def cancel_frame(call: int) -> bytes:
+    """Tells the daemon that nobody waits for the answer to this call any more."""
     return HEADER.pack(0, Kind.CANCEL, 0, 0, call, 0)
 
 
@@ -173,5 +177,6 @@ def answer_header(call: int, size_bytes: int) -> bytes:
 
 
 def error_frame(call: int, error: CallError) -> bytes:
+    """An answer that tells why there is no response."""
     body = error.SerializeToString()
     return HEADER.pack(len(body), Kind.ERROR, 0, 0, call, 0) + body

@@ -57,6 +57,7 @@ class Waiting:
 
     @property
     def done(self) -> bool:
+        """Answered, or failed."""
         return self.answer is not None or self.error is not None
 
 
@@ -78,6 +79,7 @@ class LaneLink:
 
     @property
     def broken(self) -> bool:
+        """Whether no call can be sent any more: the connection was lost, or closed."""
         return self._why is not None
 
     def send(self, method: int, session: bytes, request: bytes, timeout_s: float) -> Waiting:
@@ -256,6 +258,7 @@ def milliseconds(timeout_s: float) -> int:
 
 
 def timed_out() -> DeadlineExceeded:
+    """What becomes of a call that was sent and not answered in time."""
     return DeadlineExceeded("the daemon did not answer in the time allowed; allow more, or try again")
 
 

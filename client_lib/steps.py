@@ -73,10 +73,12 @@ def send(method: Method[Request, Response], request: Request, session: str, time
 
 
 def blocking(work: Callable[[], T]) -> Steps[T]:
+    """What `work` returns, done where blocking holds nobody up. Raises what it raises."""
     result: T = yield Blocking(work)
     return result
 
 
 def once(cell: Cell[T], make: "Callable[[], Steps[T]]") -> Steps[T]:
+    """The cell's value, made by one of those who want it. Raises what `make` raises; then another tries."""
     made: T = yield Once(cell, make)
     return made

@@ -199,6 +199,7 @@ def gather(batches: "Iterable[asyncio.Future[int]]") -> Task:
 
 
 def settle(task: Task, failure: BaseException | None) -> None:
+    """Let the task, which is not done, have its result: how many were stored, or why not all were."""
     if failure is None:
         task.set_result(task.stored)
     else:

@@ -22,6 +22,8 @@ _TOKEN_DOMAIN = b"insitu package token v1\0"
 
 
 class Access:
+    """Its methods answer one call each, as the daemon does. They raise InsituError with the daemon's reasons."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 

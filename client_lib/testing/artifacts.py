@@ -19,6 +19,8 @@ _MUTABLE = re.compile(r"artifact:/([a-z0-9][a-z0-9._-]{0,63})/([a-z0-9][a-z0-9._
 
 
 class Artifacts:
+    """Its methods answer one call each, as the daemon does. They raise InsituError with the daemon's reasons."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 

@@ -21,6 +21,8 @@ _KEYS_HOLD_MS = 24 * 3600 * 1000
 
 
 class Collections:
+    """Its methods answer one call each, as the daemon does. They raise InsituError with the daemon's reasons."""
+
     def __init__(self, state: State) -> None:
         self._state = state
 

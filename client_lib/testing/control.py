@@ -12,6 +12,8 @@ from insitu.v1 import collection_pb2, control_pb2, training_pb2
 
 
 class Control:
+    """Its methods answer one call each, as the daemon does. They raise InsituError with the daemon's reasons."""
+
     def __init__(self, state: State, socket: Callable[[], str]) -> None:
         """`socket` tells where the device listens."""
         self._state = state

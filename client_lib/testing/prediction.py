@@ -43,6 +43,8 @@ def _examples(request: pb.SerializedPredictRequest) -> list[wire.Example]:
 
 
 class Prediction:
+    """Its methods answer one call each, as the daemon does. They raise InsituError with the daemon's reasons."""
+
     def __init__(self, state: State, functions: Mapping[str, Predict]) -> None:
         """`functions` by the plans' digests."""
         self._state = state

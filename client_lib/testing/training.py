@@ -16,6 +16,8 @@ _MOST_FAILURES = 5
 
 
 class Training:
+    """Its methods answer one call each, as the daemon does. They raise InsituError with the daemon's reasons."""
+
     def __init__(self, state: State, scripts: dict[str, list[RunStep]]) -> None:
         """`scripts` by the plans' digests: what becomes of a session that is looked at."""
         self._state = state
