@@ -4,6 +4,7 @@ under four writers, make room, fill it again, and print a line for each thing th
 import random
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,9 @@ class Writer(threading.Thread):
                     self.wrong.append(f"{error.reason}: {error}")
             except DaemonError as error:
                 self.wrong.append(f"{type(error).__name__} {error.reason}: {error}")
+            except Exception:  # noqa: BLE001 - a writer that dies must not look like a store that stores nothing
+                self.wrong.append(f"{self.place} has died: {traceback.format_exc()}")
+                return
 
 
 def until(condition: Callable[[], bool], stop: threading.Event) -> bool:
@@ -101,7 +105,7 @@ def _fill_once(
     for writer in writers:
         writer.allow()
     if not until(lambda: all(len(w.acknowledged) > b + 20 for w, b in zip(writers, before, strict=True)), stop):
-        return ["nothing is stored although there is room"]
+        return [f"nothing is stored although there is room: {_outlook(store, writers, before)}"]
     refusals = [writer.refusals for writer in writers]
     fill(folder, spared_bytes=chance.choice((0, 5_000, 300_000)))
 
@@ -121,6 +125,18 @@ def _fill_once(
         wrong += [number_refused] if number_refused != "DISK_FULL" else []
     make_room(folder)
     return wrong
+
+
+def _outlook(store: LevelDBStore, writers: list[Writer], before: list[int]) -> str:
+    """What a look from outside shows of writers that do not get on."""
+    threads = sys._current_frames()
+    told = [f"failure {store._database.failure!r}, {store._database.log_bytes()} bytes of logs"]
+    for writer, acknowledged in zip(writers, before, strict=True):
+        stored = len(writer.acknowledged) - acknowledged
+        frame = threads.get(writer.ident or 0)
+        place = "".join(traceback.format_stack(frame)) if frame else "dead"
+        told.append(f"{writer.place}: {stored} stored, {writer.refusals} refusals, now at\n{place}")
+    return "\n".join(told)
 
 
 def _refused(work: Callable[[], object]) -> str:
