@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from context import ContextRegistry
 from context.clock import ManualClock
 from context.permissions import Scope
+from insitu_cli.backups import report
 from platform_daemon.access import Apps, Permissions
 from platform_daemon.backup.decisions import Carried, adopt
 from platform_daemon.errors import NotFound
@@ -192,6 +194,7 @@ def test_a_state_of_another_origin_erases_nothing(
         (tmp_path / "new" / lost).write_bytes(b"damaged beyond repair")
     done = restored(file, tmp_path / "new", replace=True)
     assert (done.carried, done.replaced_stranger) == (None, True)
+    assert "not of this backup's origin" in "\n".join(report({"state": str(state), **asdict(done)}))
     storage = opened(tmp_path / "new")
     check_owner(storage, consent=False)
     check_examples(storage)
