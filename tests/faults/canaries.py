@@ -5,7 +5,6 @@ import random
 import secrets
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,8 +13,10 @@ from pathlib import Path
 
 from client_lib import CollectionOptions, InsituError, Learning, OneOff, SessionState, SessionStatus, TrainerOptions
 from client_lib.control import ControlClient
+from context import SystemClock
 from insitu.v1.example_pb2 import Features
 from insitu.v1.plan_pb2 import Plan
+from platform_daemon.store.timekeeping import SLACK_MS
 from tests.daemon.harness import Daemon, eventually, running
 from tests.faults.evidence import ended_in_order
 from tests.faults.plans import COLLECTION, points
@@ -38,6 +39,8 @@ class Planted:
     contexts: list[bytes] = field(default_factory=list)
     """In the context of the same examples."""
     account: str = ""
+    expired_ms: int = 0
+    """From when on no key of the examples needs to be there."""
     learnt: list[bytes] = field(default_factory=list)
     """Pieces of the parameters and the checkpoint that were trained with all of them."""
 
@@ -126,6 +129,9 @@ def _plant(daemon: Daemon, package: str, erasure: Erasure, plans: tuple[Path, Pa
         app.contexts.append(kind.encode())
         _set_network(daemon, kind)
         collection.add_many(({**point, "note": note} for point in points(EXAMPLES)), account).result()
+    # A bucket lasts a thirty-second longer than what is in it, and what a killed daemon had stored may bear a time that
+    # is ahead by the slack.
+    app.expired_ms = SystemClock().now_ms() + erasure.ttl_s * 1000 * 33 // 32 + SLACK_MS
     if erasure.trained:
         _train(daemon, app, *plans)
     return app
@@ -177,8 +183,7 @@ def _piece(learnt: bytes) -> list[bytes]:
 def _erase(daemon: Daemon, app: Planted, erasure: Erasure, chance: random.Random) -> None:
     """Begin, and kill the daemon on the way; then again, to the end."""
     if erasure.ttl_s == SHORT_TTL_S:
-        # A bucket lasts a thirty-second longer than what is in it.
-        time.sleep(SHORT_TTL_S * 33 / 32)
+        eventually(lambda: SystemClock().now_ms() >= app.expired_ms)
 
     def carry_out() -> None:
         with daemon.control() as control:
@@ -191,7 +196,7 @@ def _erase(daemon: Daemon, app: Planted, erasure: Erasure, chance: random.Random
     for _ in range(chance.choice((1, 1, 2))):
         attempt = threading.Thread(target=try_to)
         attempt.start()
-        time.sleep(chance.uniform(0.0, LONGEST_ERASURE_S))
+        attempt.join(chance.uniform(0.0, LONGEST_ERASURE_S))
         daemon.kill()
         attempt.join()
         daemon.start()

@@ -3,7 +3,6 @@
 import itertools
 import random
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from pathlib import Path
 from client_lib import CollectionOptions, InsituError, Learning, NotFound, PermissionDenied
 from insitu.v1.example_pb2 import Example, Features
 from platform_daemon.store.store import Place, Scan
-from tests.daemon.harness import Daemon, running
+from tests.daemon.harness import Daemon, eventually, running
 from tests.faults.evidence import CONTEXT_TYPES, ended_in_order, opened_store
 
 FEATURES = {"power": frozenset({"charging", "on_battery"}), "activity": frozenset({"user_idle"})}
@@ -183,10 +182,10 @@ class Tenants:
             _fails(NotFound, call)
 
     def _expire(self, tenant: Tenant, name: str) -> None:
-        """Shorten the lives of all there is, wait until they are over, and lengthen those to come."""
+        """Shorten the lives of all there is until the daemon tells that they are over, and lengthen those to come."""
         if name in tenant.collections:
-            tenant.learning.get_collection_client(CollectionOptions(name, ttl=SHORTEST_TTL))
-            time.sleep(SHORTEST_TTL.total_seconds())
+            collection = tenant.learning.get_collection_client(CollectionOptions(name, ttl=SHORTEST_TTL))
+            eventually(lambda: collection.stats().examples == 0)
             tenant.learning.get_collection_client(CollectionOptions(name, ttl=USUAL_TTL))
             tenant.collections[name].entries.clear()
 
