@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 
 from artifact_manager import ArtifactError, PlanLibrary
-from context import ContextError, ContextSettings, Injector, SystemClock, assemble
+from context import ContextError, Injector, SystemClock, assemble
 from insitu.v1 import access_pb2, artifact_pb2, collection_pb2, control_pb2, prediction_pb2, training_pb2
 from platform_daemon.access import AccessServicer, Apps, Authority, AuthorityUnusable, Nonces, Permissions, Sessions
 from platform_daemon.artifacts import PersonalParameters, PlanShelf
@@ -21,7 +21,7 @@ from platform_daemon.backup.sessions import Backups
 from platform_daemon.backup.snapshot import Snapshot
 from platform_daemon.children.spawn import Spawner
 from platform_daemon.configuration import Configuration
-from platform_daemon.device import observe
+from platform_daemon.device import context_settings, observe
 from platform_daemon.errors import DaemonError
 from platform_daemon.fair_threads import FairThreads
 from platform_daemon.forgetting import Forgetting
@@ -104,7 +104,7 @@ class Primary:
         self._sessions = Sessions(self._clock)
         self._authority = Authority(self._storage.issuer, self._apps, self._permissions, self._sessions, database)
 
-        self._context = assemble(self._clock, _context_settings(configuration))
+        self._context = assemble(self._clock, context_settings(configuration))
         self._injection = Injection(Injector(self._context), self._permissions)
         limits = configuration.limits
         self._collections = CollectionRepository(database, Bounds(limits.quota_accounts, limits.quota_collections))
@@ -350,18 +350,3 @@ async def _serve(configuration: Configuration, missing_protections: Sequence[str
 
 def _say(event: LogEvent, since_s: float, **fields: object) -> None:
     logger.info(event.value, extra=marked(event, took_s=time.monotonic() - since_s, **fields))
-
-
-def _context_settings(configuration: Configuration) -> ContextSettings:
-    section = configuration.context
-    return ContextSettings(
-        country=section.country,
-        subdivision=section.subdivision,
-        form_factor=section.form_factor,
-        sysfs_root=Path(section.sysfs_root),
-        metered=section.metered,
-        scripted=section.scripted or "scripted" in section.sources.values(),
-        script=Path(section.script) if section.script else None,
-        sources=section.sources,
-        plugins=section.plugins,
-    )

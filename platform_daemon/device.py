@@ -1,11 +1,29 @@
-"""The device conditions of training, read from the context: idle, charging, unmetered."""
+"""The device conditions of training, read from the context: idle, charging, unmetered; and what it is made of."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from context import ContextManager, Reading
+from context import ContextManager, ContextSettings, Reading
+from platform_daemon.configuration import Configuration
 from platform_daemon.training.conditions import Observation
 
 _UNKNOWN = Observation(None, "no source")
+
+
+def context_settings(configuration: Configuration) -> ContextSettings:
+    """What the sources of context are assembled from."""
+    section = configuration.context
+    return ContextSettings(
+        country=section.country,
+        subdivision=section.subdivision,
+        form_factor=section.form_factor,
+        sysfs_root=Path(section.sysfs_root),
+        metered=section.metered,
+        scripted=section.scripted or "scripted" in section.sources.values(),
+        script=Path(section.script) if section.script else None,
+        sources=section.sources,
+        plugins=section.plugins,
+    )
 
 
 def observe(manager: ContextManager) -> Mapping[str, Observation]:

@@ -6,6 +6,7 @@
     machine.py    checks of the sandbox, engines, plug-ins   of the snapshot
     running.py    checks of what the daemon says of itself
     observe.py    looks: at files, the machine, the daemon
+    stored.py     tries whether a daemon could open what is stored, on a shadow of it
 
 Works with and without a running daemon, changes nothing, and takes nothing that a daemon wants.
 """

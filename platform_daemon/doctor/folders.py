@@ -47,6 +47,16 @@ def master_key(seen: Snapshot) -> Iterable[Finding]:
         yield problem("master-key", f"others may read the master key {key.path}", _chmod(0o600, key))
 
 
+def state(seen: Snapshot) -> Iterable[Finding]:
+    """What would keep a daemon from starting, in its own words."""
+    told_of_key = any(True for _ in master_key(seen))
+    for sentence in seen.unopened:
+        if not (told_of_key and sentence.startswith("master key ")):
+            yield _told("state", sentence)
+    if seen.unassembled:
+        yield _told("context", seen.unassembled)
+
+
 def sockets(seen: Snapshot) -> Iterable[Finding]:
     """Sockets that cannot be made, are something else, or that others may connect to."""
     length = len(os.fsencode(seen.folders.socket.path))
@@ -87,6 +97,12 @@ def disk(seen: Snapshot) -> Iterable[Finding]:
 _ROOM = "make room"
 
 
+def _told(check: str, sentence: str) -> Finding:
+    """A sentence of the daemon's, which ends with the remedy."""
+    message, _, remedy = sentence.rpartition(": ")
+    return problem(check, message or sentence, remedy if message else "mend that")
+
+
 def _chmod(mode: int, file: FileFacts) -> str:
     return f"chmod {mode:03o} {shlex.quote(str(file.path))}"
 
@@ -95,4 +111,4 @@ def _own(file: FileFacts) -> str:
     return f"run the daemon as that user, or: sudo chown -R $USER {shlex.quote(str(file.path))}"
 
 
-CHECKS: tuple[Check, ...] = (configuration, private_folders, master_key, sockets, credentials, disk)
+CHECKS: tuple[Check, ...] = (configuration, private_folders, master_key, state, sockets, credentials, disk)

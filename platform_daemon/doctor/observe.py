@@ -19,6 +19,7 @@ from context.assembly import PLUGIN_GROUP
 from insitu.v1.plan_pb2 import EngineRequirement
 from ml_engines.registry import EngineRegistry
 from platform_daemon.configuration import BadConfiguration, load
+from platform_daemon.doctor import stored
 from platform_daemon.doctor.snapshot import Daemon, Disk, Engine, FileFacts, FileKind, Folders, Machine, Snapshot
 from platform_daemon.sandbox import readable_folders
 
@@ -48,15 +49,20 @@ def observe(
     except BadConfiguration as error:
         configuration, bad = None, str(error)
     daemon, refusal = _daemon(locations.control_socket if home else find_control_socket(), patience_s)
+    folders, machine = _folders(locations), _machine()
+    runs = daemon is not None or refusal or folders.store_held_by or folders.socket_held_by
+    tried = None if runs else configuration
     return Snapshot(
         uid=os.getuid(),
         version=version("insitu"),
-        folders=_folders(locations),
+        folders=folders,
         configuration=configuration,
         bad_configuration=bad,
-        machine=_machine(),
+        machine=machine,
         daemon=daemon,
         refusal=refusal,
+        unopened=stored.refusals(tried) if tried and folders.state.uid == os.getuid() else (),
+        unassembled=stored.context_refusal(tried) if tried and not machine.broken_plugins else "",
         credentials=[(path, wrong) for path in credentials if (wrong := _credentials(path))],
     )
 

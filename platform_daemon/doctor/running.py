@@ -31,9 +31,11 @@ def answers(seen: Snapshot) -> Iterable[Finding]:
         pid = folders.socket_held_by or folders.store_held_by
         message = f"process {pid} holds the state folder or the socket, but no daemon answers"
         yield problem("daemon", message, f"wait if it has just been started, else: kill {pid}")
-    elif folders.control_socket.exists:
+    elif folders.control_socket.exists and not (seen.unopened or seen.unassembled):
         message = f"a daemon that has died left {folders.control_socket.path}, and none runs"
         yield problem("daemon", message, "insitu daemon run, which clears it away")
+    elif seen.configuration is None or seen.unopened or seen.unassembled:
+        yield problem("daemon", "no daemon runs", "mend what keeps it from starting, then: insitu daemon run")
     else:
         yield problem("daemon", "no daemon runs", "insitu daemon run")
 

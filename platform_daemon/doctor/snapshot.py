@@ -115,5 +115,9 @@ class Snapshot:
     """None where none answers."""
     refusal: str = ""
     """What the daemon answered instead."""
+    unopened: Sequence[str] = ()
+    """What a daemon would say of the state folder instead of starting. Tried where none runs."""
+    unassembled: str = ""
+    """And of its sources of context."""
     credentials: Sequence[tuple[Path, str]] = ()
     """Files of apps that were named, and what is wrong with each."""
