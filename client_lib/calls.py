@@ -29,6 +29,13 @@ class Calls:
         """A cell for what users of this connection are to make once."""
         return Cell(self._make_lock())
 
+    def session_ahead(self, before: str | None) -> str | None:
+        """The session for a call that is sent ahead, once. `before` is that of the call which it is to follow: None
+        where there is none now, or another, with which the daemon might begin this call although that one is lost.
+        """
+        session = self.session.value
+        return None if before is not None and session != before else session
+
     def connect(self) -> Steps[str]:
         """Open the session where there is none, as persistently as a call. Raises what the handshake raises."""
         return self._persist(_itself, repeatable=True, policy=INTERACTIVE)

@@ -67,8 +67,8 @@ class Connection:
         """Send a call once, on the open session, and wait later. None where there is no session, the transport keeps
         no order, or the call `after` which it is to come cannot be relied upon: the daemon begins this one only if it
         has begun that one. Raises InsituError where it could not be sent."""
-        session = self.session
-        if not session or (after is not None and after.session != session):
+        session = self.calls.session_ahead(after.session if after else None)
+        if not session:
             return None
         call = self.transport.start(
             method, request, session=session, timeout_s=timeout_s, after=after.call if after else None

@@ -41,8 +41,8 @@ class Connection:
         self, method: Method[Request, Response], request: Request, *, after: "Started | None", timeout_s: float = 30.0
     ) -> "Started | None":
         """As `client_lib.connection.Connection.start`."""
-        session = self.calls.session.value
-        if not session or (after is not None and after.session != session):
+        session = self.calls.session_ahead(after.session if after else None)
+        if not session:
             return None
         call = self.transport.start(
             method, request, session=session, timeout_s=timeout_s, after=after.call if after else None

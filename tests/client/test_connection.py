@@ -68,6 +68,19 @@ def test_the_session_is_opened_once_and_sent_with_each_call() -> None:
     assert (bench.opened, bench.transport.sessions) == (1, ["session 1", "session 1"])
 
 
+def test_nothing_is_sent_ahead_behind_a_call_of_another_session() -> None:
+    bench = Bench()
+    calls = bench.connection.calls
+    assert calls.session_ahead(None) is None
+    bench.stats()
+    assert calls.session_ahead(None) == calls.session_ahead("session 1") == "session 1"
+    calls.session.discard("session 1")
+    assert calls.session_ahead("session 1") is None
+    bench.stats()
+    assert calls.session_ahead("session 1") is None
+    assert calls.session_ahead(None) == "session 2"
+
+
 def test_a_lost_session_is_renewed_once_without_a_pause() -> None:
     bench = Bench(Unauthenticated("expired"))
     assert isinstance(bench.stop(), Message)
