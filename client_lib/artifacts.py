@@ -54,7 +54,7 @@ class ArtifactUploader:
         """
         if isinstance(plan, str) and not plan.startswith(("file:", "asset:")):
             return PlanReference(plan, self, None)
-        artifact = yield from blocking(lambda: describe(plan, self._assets))
+        artifact = yield from blocking(lambda: _described(plan, self._assets))
         yield from self.upload(artifact)
         return PlanReference(artifact.uri, self, artifact)
 
@@ -116,6 +116,14 @@ def _right_offset(error: InvalidArgument) -> int:
     return int(error.detail or "")
 
 
+def _described(plan: PlanSource, assets: Path | None) -> LocalArtifact:
+    try:
+        return describe(plan, assets)
+    except (TypeError, ValueError, RuntimeError) as error:
+        # Of no type that a path has, with a NUL or a lone surrogate in it, or the home of nobody.
+        raise InvalidArgument(f"plan: {error}; give a URI, a path or the plan's bytes", field="plan") from error
+
+
 def describe(plan: PlanSource, assets: Path | None) -> LocalArtifact:
     """What the app holds under that name: reads it once to know its digest. Raises as ArtifactUploader.resolve does."""
     if isinstance(plan, bytes):
@@ -136,7 +144,7 @@ def describe(plan: PlanSource, assets: Path | None) -> LocalArtifact:
 
 def _label(path: Path) -> str:
     """The file's name as a URI can carry it. For people: the digest is what counts."""
-    label = quote(path.name)
+    label = quote(path.name, errors="replace")
     return label if len(label) <= _LONGEST_LABEL else "plan"
 
 

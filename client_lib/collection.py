@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from google.protobuf.duration_pb2 import Duration
-
 from client_lib.batching import Batcher
 from client_lib.connection import Connection, Started
 from client_lib.encoding import Features
+from client_lib.filling import check_iterable, check_text, expect, fill, to_duration, unfit
 from client_lib.options import CollectionOptions, ContextWish
 from client_lib.retry import RetryPolicy
 from client_lib.serializing import serialize
@@ -94,6 +93,7 @@ class CollectionClient:
         The examples are stored in their order, but for a batch that the daemon refuses for the moment (QUOTA_RATE and
         the like): it is sent again, and may come to stand behind up to 4 MiB of batches that followed it.
         """
+        check_iterable("examples", examples)
         sent: list[Future[int]] = []
         batcher = Batcher()
         try:
@@ -109,7 +109,7 @@ class CollectionClient:
     def stats(self) -> CollectionStats:
         """Counts that include what this connection added before. Raises NotFound: it was never configured."""
         self._sender.flush()
-        request = wire.CollectionStatsRequest(collection=self.name)
+        request = stats_request(self.name)
         return CollectionStats.from_wire(self._connection.call(STATS, request))
 
     def clear(self, account: str | None = None) -> int:
@@ -117,8 +117,8 @@ class CollectionClient:
 
         Returns how many were deleted. Raises NotFound where the collection was never configured.
         """
+        request = clear_request(self.name, account)
         self._sender.flush()
-        request = wire.ClearRequest(collection=self.name, account=account or "")
         return self._connection.call(CLEAR, request).count
 
     def _send(self, examples: list[bytes], account: str | None) -> "Future[int]":
@@ -146,10 +146,25 @@ class _SentAhead:
 
 
 def add_request(collection: str, examples: list[bytes], account: str | None) -> wire.SerializedAddRequest:
-    """With an idempotency key, so that it may be sent again."""
-    return wire.SerializedAddRequest(
-        collection=collection, examples=examples, idempotency_key=os.urandom(16), account=account or ""
-    )
+    """With an idempotency key, so that it may be sent again. Raises InvalidArgument for what is no account."""
+    request = wire.SerializedAddRequest(collection=collection, examples=examples, idempotency_key=os.urandom(16))
+    return request if account is None else fill(request, account=account)
+
+
+def stats_request(collection: str) -> wire.CollectionStatsRequest:
+    return wire.CollectionStatsRequest(collection=collection)
+
+
+def clear_request(collection: str, account: str | None) -> wire.ClearRequest:
+    """Raises InvalidArgument for what is no account."""
+    return fill(wire.ClearRequest(collection=collection), account=account)
+
+
+def name_in(options: CollectionOptions | str) -> str:
+    """The collection's name. Raises InvalidArgument for what has none that can be sent."""
+    name = options if isinstance(options, str) else expect(CollectionOptions, "options", options).name
+    check_text("collection", name)
+    return name
 
 
 def configure(connection: Connection, options: CollectionOptions) -> None:
@@ -159,25 +174,25 @@ def configure(connection: Connection, options: CollectionOptions) -> None:
 
 def configure_request(options: CollectionOptions) -> wire.ConfigureCollectionRequest:
     """What creates the collection, or changes the options that are set."""
-    return wire.ConfigureCollectionRequest(collection=options.name, options=options_to_wire(options))
+    return wire.ConfigureCollectionRequest(collection=name_in(options), options=options_to_wire(options))
 
 
 def options_to_wire(options: CollectionOptions) -> wire.CollectionOptions:
-    """Those that are set; the daemon keeps the others."""
-    message = wire.CollectionOptions()
+    """Those that are set; the daemon keeps the others. Raises InvalidArgument naming the option that does not fit."""
+    message = fill(wire.CollectionOptions(), "options.", max_examples=options.max_examples, durable=options.durable)
     if options.ttl is not None:
-        message.time_to_live.FromTimedelta(options.ttl)
-    if options.max_examples is not None:
-        message.max_examples = options.max_examples
-    if options.durable is not None:
-        message.durable = options.durable
+        message.time_to_live.CopyFrom(to_duration("options.time_to_live", options.ttl))
     if options.context is not None:
         message.context.SetInParent()
+        if isinstance(options.context, str) or not isinstance(options.context, Iterable):
+            raise unfit("options.context", options.context, "a list of context types")
         for wish in options.context:
-            wished = wish if isinstance(wish, ContextWish) else ContextWish(wish)
-            ttl = None
-            if wished.ttl is not None:
-                ttl = Duration()
-                ttl.FromTimedelta(wished.ttl)
-            message.context.wishes.append(wire.ContextWish(type=str(wished.type), time_to_live=ttl))
+            _add_wish(message.context, wish if isinstance(wish, ContextWish) else ContextWish(wish))
     return message
+
+
+def _add_wish(context: wire.ContextOptions, wish: ContextWish) -> None:
+    field = "options.context.wishes."
+    message = fill(context.wishes.add(), field, type=expect(str, f"{field}type", wish.type))
+    if wish.ttl is not None:
+        message.time_to_live.CopyFrom(to_duration(f"{field}time_to_live", wish.ttl))

@@ -19,9 +19,9 @@ Features = Mapping[str, Value]
 _INTEGERS = frozenset({int, bool})
 _NUMBERS = frozenset({int, bool, float})
 _TEXT = frozenset({str, bytes})
-_SCALARS = _NUMBERS | _TEXT
+SCALARS = _NUMBERS | _TEXT
 _SEQUENCES = frozenset({list, tuple, range})
-_MOST_LEVELS = 32
+MOST_LEVELS = 32
 _ADVICE = "give a bool, int, float, str, bytes, a sequence of one of them or an array"
 
 
@@ -73,7 +73,7 @@ def _fill(feature: Feature, value: Value) -> None:
         feature.float_list.value.append(value)
     elif kind in _INTEGERS:
         feature.int64_list.value.append(int(value))
-    elif _is_array(value):
+    elif is_array(value):
         _fill_array(feature, value)
     else:
         _fill_sequence(feature, value if isinstance(value, list | tuple | range) else (value,))
@@ -87,10 +87,10 @@ def _fill_sequence(feature: Feature, values: Sequence[Value]) -> None:
         values = [part for row in values for part in row]
         kinds = set(map(type, values))
         levels += 1
-        if levels > _MOST_LEVELS:
-            raise ValueError(f"it nests more than {_MOST_LEVELS} levels")
-    if not kinds <= _SCALARS:
-        values = list(_flattened(values))
+        if levels > MOST_LEVELS:
+            raise ValueError(f"it nests more than {MOST_LEVELS} levels")
+    if not kinds <= SCALARS:
+        values = list(plain_scalars(values))
         kinds = set(map(type, values))
     if not kinds:
         return
@@ -125,19 +125,19 @@ def float32_bytes(array: Any) -> bytes:
     return array.astype("<f4").tobytes() if getattr(dtype, "kind", "") == "f" else b""
 
 
-def _flattened(value: Value) -> Iterator[Value]:
+def plain_scalars(value: Value) -> Iterator[Value]:
     """The scalars of a value, each of a plain kind, in row-major order."""
-    if type(value) in _SCALARS:
+    if type(value) in SCALARS:
         yield value
-    elif _is_array(value):
+    elif is_array(value):
         _array_kind(value)
         if value.ndim:
-            yield from _flattened(value.ravel().tolist())
+            yield from plain_scalars(value.ravel().tolist())
         else:
             yield value.item()
     elif isinstance(value, list | tuple | range):
         for part in value:
-            yield from _flattened(part)
+            yield from plain_scalars(part)
     else:
         yield _plain(value)
 
@@ -152,7 +152,8 @@ def _plain(value: Value) -> Value:
     raise TypeError(f"it holds {'None' if value is None else type(value).__name__}")
 
 
-def _is_array(value: Value) -> bool:
+def is_array(value: Value) -> bool:
+    """An array or a scalar of NumPy, or what looks like one."""
     return hasattr(value, "dtype") and hasattr(value, "tobytes")
 
 

@@ -67,7 +67,7 @@ class Learning:
         Raises InvalidArgument naming the option, PermissionDenied where the user has not consented to collection.
         """
         if isinstance(options, str):
-            return CollectionClient(self._connection, self._sender, options)
+            return CollectionClient(self._connection, self._sender, collection.name_in(options))
         collection.configure(self._connection, options)
         return CollectionClient(self._connection, self._sender, options.name)
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from client_lib.artifacts import ArtifactUploader, PlanReference
 from client_lib.calls import Calls
-from client_lib.columns import to_column
+from client_lib.columns import to_columns
 from client_lib.connection import Connection
 from client_lib.encoding import Features, Value, encode
 from client_lib.errors import FailedPrecondition, Unauthenticated, Unavailable
+from client_lib.filling import check_iterable, expect, fill
 from client_lib.options import PredictorOptions
 from client_lib.serializing import serialize
 from client_lib.steps import Cell, Steps, T, once
@@ -27,7 +28,7 @@ class PredictorSteps:
     """What a predictor does, apart from how it waits. The plan is read and handed over at the first call."""
 
     def __init__(self, calls: Calls, uploader: ArtifactUploader, options: PredictorOptions) -> None:
-        self.options = options
+        self.options = expect(PredictorOptions, "options", options)
         self._calls = calls
         self._uploader = uploader
         self._plan: Cell[PlanReference] = calls.new_cell()
@@ -42,11 +43,11 @@ class PredictorSteps:
         return self._with_plan(call)
 
     def predict_many(self, examples: Sequence[Features]) -> Steps[Prediction]:
+        check_iterable("examples", examples)
         return self._predict(wire.SerializedPredictRequest(examples=map(serialize, examples)))
 
     def predict_columns(self, columns: Mapping[str, Value]) -> Steps[Prediction]:
-        tensors = [to_column(name, column) for name, column in columns.items()]
-        return self._predict(wire.SerializedPredictRequest(columns=tensors))
+        return self._predict(wire.SerializedPredictRequest(columns=to_columns(columns)))
 
     def _predict(self, request: wire.SerializedPredictRequest) -> Steps[Prediction]:
         def call(model: wire.ModelReference) -> "Steps[Prediction]":
@@ -56,13 +57,14 @@ class PredictorSteps:
         return self._with_plan(call)
 
     def predict_rank(self, context: Features, candidates: Sequence[Features]) -> Steps[list[Ranked]]:
-        shared = encode(context)
-        encoded = [encode(candidate) for candidate in candidates]
+        check_iterable("candidates", candidates)
+        shared, given = encode(context), list(candidates)
+        encoded = [encode(candidate) for candidate in given]
 
         def call(model: wire.ModelReference) -> Steps[list[Ranked]]:
             request = wire.PredictRankRequest(model=model, shared=shared, candidates=encoded)
             answer = yield from self._calls.call(PREDICT_RANK, request)
-            return [Ranked(place.index, place.score, candidates[place.index]) for place in answer.ranking]
+            return [Ranked(place.index, place.score, given[place.index]) for place in answer.ranking]
 
         return self._with_plan(call)
 
@@ -70,11 +72,14 @@ class PredictorSteps:
         plan = self._plan.value or (yield from once(self._plan, lambda: self._uploader.resolve(self.options.plan)))
         model = self.model
         if model is None:
-            self.model = model = wire.ModelReference(
+            options = self.options
+            self.model = model = fill(
+                wire.ModelReference(),
+                "model.",
                 plan=plan.uri,
-                parameters=self.options.parameters or "",
-                parameters_required=self.options.parameters_required,
-                account=self.options.account or "",
+                parameters=options.parameters,
+                parameters_required=options.parameters_required,
+                account=options.account,
             )
         return (yield from plan.use(lambda: call(model)))
 
@@ -103,7 +108,10 @@ class PredictorClient:
         return self._connection.run(self._steps.load())
 
     def predict(self, example: Features) -> Prediction:
-        """Predict for one example; the outputs have no batch dimension."""
+        """Predict for one example; the outputs have no batch dimension.
+
+        A feature that the plan does not read is ignored, so that an app may give all it has; look twice at the spelling
+        of one for which the plan has a default."""
         model, session = self._steps.model, self._connection.session
         if model is not None and session:
             # The usual case, without the steps that know what to do in any other. They repeat what fails here.
@@ -121,7 +129,9 @@ class PredictorClient:
 
     def predict_columns(self, columns: Mapping[str, Value]) -> Prediction:
         """Predict for the rows of a table in one call, much faster than as many examples: an array for each feature
-        (or nested lists of numbers), whose first extent is the number of rows. Row i of each output answers row i."""
+        (or nested lists of numbers), whose first extent is the number of rows. Row i of each output answers row i.
+
+        A column that the plan does not read is ignored; one that it reads and misses is refused (FEATURE_MISSING)."""
         return self._connection.run(self._steps.predict_columns(columns))
 
     def predict_rank(self, context: Features, candidates: Sequence[Features]) -> list[Ranked]:

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 
 from client_lib.errors import Internal
+from client_lib.filling import fill, to_duration, unfit
 from client_lib.options import Cadence, Continuous, OneOff, Times, TrainerOptions
 from insitu.v1 import training_pb2 as wire
 
@@ -124,12 +125,14 @@ def _state(value: wire.SessionState) -> SessionState:
 
 
 def options_to_wire(options: TrainerOptions, plan_uri: str) -> wire.TrainerOptions:
-    return wire.TrainerOptions(
+    """Raises InvalidArgument naming the option that does not fit."""
+    return fill(
+        wire.TrainerOptions(cadence=_cadence_to_wire(options.cadence)),
+        "options.",
         session=options.session,
         plan=plan_uri,
         output=options.output,
-        input=options.input or "",
-        cadence=_cadence_to_wire(options.cadence),
+        input=options.input,
         requires_unmetered=options.requires_unmetered,
     )
 
@@ -138,9 +141,11 @@ def _cadence_to_wire(cadence: Cadence) -> wire.Cadence:
     message = wire.Cadence()
     match cadence:
         case Continuous(every):
-            message.continuous.FromTimedelta(every)
+            message.continuous.CopyFrom(to_duration("options.cadence.continuous", every))
         case Times(crontab):
-            message.times = crontab
+            fill(message, "options.cadence.", times=crontab)
         case OneOff():
             message.one_off.SetInParent()
+        case _:
+            raise unfit("options.cadence", cadence, "Continuous, Times or OneOff")
     return message

@@ -3,6 +3,7 @@
 from client_lib.artifacts import ArtifactUploader
 from client_lib.calls import Calls
 from client_lib.connection import Connection
+from client_lib.filling import expect, fill
 from client_lib.options import TrainerOptions
 from client_lib.sessions import SessionStatus, options_to_wire
 from client_lib.steps import Steps
@@ -22,7 +23,7 @@ class TrainerSteps:
     def __init__(self, calls: Calls, uploader: ArtifactUploader, options: TrainerOptions) -> None:
         self._calls = calls
         self._uploader = uploader
-        self._options = options
+        self._options = expect(TrainerOptions, "options", options)
 
     def schedule(self) -> Steps[SessionStatus]:
         plan = yield from self._uploader.resolve(self._options.plan)
@@ -30,11 +31,11 @@ class TrainerSteps:
         return SessionStatus.from_wire((yield from plan.use(lambda: self._calls.call(SCHEDULE, request))))
 
     def status(self) -> Steps[SessionStatus]:
-        request = wire.SessionStatusRequest(session=self._options.session)
+        request = fill(wire.SessionStatusRequest(), session=self._options.session)
         return SessionStatus.from_wire((yield from self._calls.call(STATUS, request)))
 
     def stop(self) -> Steps[None]:
-        yield from self._calls.call(STOP, wire.StopSessionRequest(session=self._options.session))
+        yield from self._calls.call(STOP, fill(wire.StopSessionRequest(), session=self._options.session))
 
 
 class TrainerClient:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from client_lib.aio.connection import Connection, Started
 from client_lib.aio.tasks import Sender, Task, gather, settle
 from client_lib.batching import BATCHES_AHEAD, Batcher
-from client_lib.collection import ADD, CLEAR, STATS, CollectionStats, add_request
+from client_lib.collection import ADD, CLEAR, STATS, CollectionStats, add_request, clear_request, stats_request
 from client_lib.encoding import Features
+from client_lib.errors import InsituError
+from client_lib.filling import check_iterable, check_text
 from client_lib.retry import RetryPolicy
 from client_lib.serializing import serialize
-from insitu.v1 import collection_pb2 as wire
 
 
 class CollectionClient:
@@ -25,9 +26,10 @@ class CollectionClient:
     def add(self, example: Features, account: str | None = None) -> Task:
         """Store one example with the context of this moment. Returns at once; awaiting the task is optional.
 
-        Raises InvalidArgument naming the feature that cannot be encoded, ResourceExhausted (BACKLOG) where thousands
-        wait already. The task raises PermissionDenied (no consent), NotFound (never configured), ResourceExhausted
-        (quota, disk), Unavailable.
+        Raises InvalidArgument naming the feature that cannot be encoded, ResourceExhausted (BACKLOG) where 4096 wait
+        already: a loop that adds and never awaits lets none be answered, so await now and then, or use `add_many`. The
+        task raises PermissionDenied (no consent), NotFound (never configured), ResourceExhausted (quota, disk),
+        Unavailable.
         """
         return gather([self._send([serialize(example)], account)])
 
@@ -42,6 +44,10 @@ class CollectionClient:
         The examples are stored in their order, but for a batch that the daemon refuses for the moment (QUOTA_RATE and
         the like): it is sent again, and may come to stand behind up to 4 MiB of batches that followed it.
         """
+        if account is not None:
+            check_text("account", account)
+        if not isinstance(examples, AsyncIterable):
+            check_iterable("examples", examples)
         task = Task()
         reading = asyncio.get_running_loop().create_task(self._read(examples, account, task))
         self._reading.add(reading)
@@ -55,7 +61,7 @@ class CollectionClient:
         Raises NotFound: it was never configured.
         """
         await self._sender.flush()
-        request = wire.CollectionStatsRequest(collection=self.name)
+        request = stats_request(self.name)
         return CollectionStats.from_wire(await self._connection.run(self._connection.calls.call(STATS, request)))
 
     async def clear(self, account: str | None = None) -> int:
@@ -63,8 +69,8 @@ class CollectionClient:
 
         Returns how many were deleted. Raises NotFound where the collection was never configured.
         """
+        request = clear_request(self.name, account)
         await self._sender.flush()
-        request = wire.ClearRequest(collection=self.name, account=account or "")
         return (await self._connection.run(self._connection.calls.call(CLEAR, request))).count
 
     async def _read(
@@ -85,9 +91,11 @@ class CollectionClient:
                         await asyncio.wait([sent[-BATCHES_AHEAD]])
         except Exception as error:  # noqa: BLE001 - whoever awaits the task gets it
             failure = error
-        rest = batcher.rest()
-        if rest:
-            sent.append(self._send(rest, account))
+        try:
+            if rest := batcher.rest():
+                sent.append(self._send(rest, account))
+        except InsituError as error:
+            failure = failure or error
         stored = gather(sent)
         await asyncio.wait([stored])
         task.stored = stored.stored

@@ -15,7 +15,7 @@ from client_lib.aio.trainer import TrainerClient
 from client_lib.aio.transport import AsyncTransport
 from client_lib.app import App
 from client_lib.artifacts import ArtifactUploader
-from client_lib.collection import CONFIGURE, configure_request
+from client_lib.collection import CONFIGURE, configure_request, name_in
 from client_lib.errors import InsituError, InvalidArgument
 from client_lib.handshake import close_session, open_session
 from client_lib.learning import DRAIN_TIMEOUT_S, TransportName
@@ -92,7 +92,7 @@ class Learning:
         Raises InvalidArgument naming the option, PermissionDenied where the user has not consented to collection.
         """
         if isinstance(options, str):
-            return CollectionClient(self._connection, self._sender, options)
+            return CollectionClient(self._connection, self._sender, name_in(options))
         await self._connection.run(self._connection.calls.call(CONFIGURE, configure_request(options)))
         return CollectionClient(self._connection, self._sender, options.name)
 

@@ -24,7 +24,10 @@ class PredictorClient:
         return await self._connection.run(self._steps.load())
 
     async def predict(self, example: Features) -> Prediction:
-        """Predict for one example; the outputs have no batch dimension."""
+        """Predict for one example; the outputs have no batch dimension.
+
+        A feature that the plan does not read is ignored, so that an app may give all it has; look twice at the spelling
+        of one for which the plan has a default."""
         return (await self.predict_many([example])).row(0)
 
     async def predict_many(self, examples: Sequence[Features]) -> Prediction:
@@ -33,7 +36,9 @@ class PredictorClient:
 
     async def predict_columns(self, columns: Mapping[str, Value]) -> Prediction:
         """Predict for the rows of a table in one call, much faster than as many examples: an array for each feature
-        (or nested lists of numbers), whose first extent is the number of rows. Row i of each output answers row i."""
+        (or nested lists of numbers), whose first extent is the number of rows. Row i of each output answers row i.
+
+        A column that the plan does not read is ignored; one that it reads and misses is refused (FEATURE_MISSING)."""
         return await self._connection.run(self._steps.predict_columns(columns))
 
     async def predict_rank(self, context: Features, candidates: Sequence[Features]) -> list[Ranked]:

@@ -35,8 +35,41 @@ def test_what_holds_no_numbers_is_a_column_as_well() -> None:
     assert from_tensor(to_column("known", [True, 2])).tolist() == [1, 2]
 
 
+def test_integers_of_numpy_stay_integers_up_to_the_last_of_int64() -> None:
+    last = (1 << 63) - 1
+    for column in (np.array([1, last], "<u8"), [np.uint64(1), np.uint64(last)], [1, np.int64(last)]):
+        assert from_tensor(to_column("x", column)).tolist() == [1, last]
+    assert from_tensor(to_column("x", np.zeros((0, 2), "<u8"))).shape == (0, 2)
+
+
+def test_rows_may_be_arrays() -> None:
+    received = from_tensor(to_column("x", [np.array([1, 2]), [3, 4], np.array([5, 6], "<u8")]))
+    assert received.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def nested(levels: int) -> object:
+    return [nested(levels - 1)] if levels else 1.0
+
+
 @pytest.mark.parametrize(
-    "column", [[[1.0], [1.0, 2.0]], [[1.0], 2.0], [None], [{}], np.zeros(2, "<c8"), [1 << 70], object()]
+    "column",
+    [
+        [[1.0], [1.0, 2.0]],
+        [[1.0], 2.0],
+        [None],
+        [{}],
+        np.zeros(2, "<c8"),
+        [1 << 70],
+        np.array([1, 1 << 63], "<u8"),
+        np.array([1 << 63], ">u8"),
+        [np.uint64(1 << 63)],
+        [np.array([1.0]), np.array([1.0, 2.0])],
+        [1.0, np.array([1.0, 2.0])],
+        ["\ud800"],
+        np.array(["\ud800"]),
+        nested(33),
+        object(),
+    ],
 )
 def test_what_is_no_column_is_refused_by_name(column: object) -> None:
     with pytest.raises(InvalidArgument, match="'x'") as refusal:
