@@ -16,6 +16,7 @@ from insitu.v1.example_pb2 import Example
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LONGEST_TTL_MS = 10 * 365 * 24 * 3600 * 1000
 _LONGEST_KEY_BYTES = 64
+_NO_LIMIT = 2**63 - 1
 _LONGEST_ACCOUNT = 256
 _KEYS_HOLD_MS = 24 * 3600 * 1000
 
@@ -81,14 +82,18 @@ class Collections:
         return pb.AddResponse(count=len(examples))
 
     def stats(self, request: pb.CollectionStatsRequest, app: App) -> pb.CollectionStats:
-        return stats_of(find(app, request.collection), self._state.now_ms)
+        message = stats_of(find(app, request.collection), self._state.now_ms)
+        message.usage.CopyFrom(usage_of(self._state, app))
+        return message
 
     def clear(self, request: pb.ClearRequest, app: App) -> pb.ClearResponse:
         return pb.ClearResponse(count=clear(find(app, request.collection), request.account, self._state.now_ms))
 
     def list(self, request: pb.ListCollectionsRequest, app: App) -> pb.ListCollectionsResponse:
         ordered = sorted(app.collections.values(), key=lambda collection: collection.name)
-        return pb.ListCollectionsResponse(collections=[stats_of(one, self._state.now_ms) for one in ordered])
+        return pb.ListCollectionsResponse(
+            collections=[stats_of(one, self._state.now_ms) for one in ordered], usage=usage_of(self._state, app)
+        )
 
     def _entry(self, app: App, collection: Collection, example: bytes, account: str) -> Entry:
         now_ms = self._state.now_ms
@@ -163,6 +168,17 @@ def stats_of(collection: Collection, now_ms: int) -> pb.CollectionStats:
         newest_ms=max((entry.added_ms for entry in live), default=0),
         next_expiry_ms=min((entry.expires_ms for entry in live), default=0),
         durable=collection.durable,
+    )
+
+
+def usage_of(state: State, app: App) -> pb.StorageUsage:
+    live = [entry for collection in app.collections.values() for entry in alive(collection, state.now_ms)]
+    examples, size_bytes = state.limits.examples, state.limits.size_bytes
+    return pb.StorageUsage(
+        examples=len(live),
+        max_examples=_NO_LIMIT if examples is None else examples,
+        size_bytes=sum(len(entry.example) for entry in live),
+        max_bytes=_NO_LIMIT if size_bytes is None else size_bytes,
     )
 
 

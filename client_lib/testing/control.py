@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from client_lib.errors import FailedPrecondition, NotFound
 from client_lib.testing.access import approve, ask
-from client_lib.testing.collections import clear, stats_of
+from client_lib.testing.collections import clear, stats_of, usage_of
 from client_lib.testing.context import FEATURES, narrowed, parse_scope, set_reading
 from client_lib.testing.state import SESSION_LIFETIME_S, App, Model, Part, State
 from client_lib.testing.training import find, forget, status_of
@@ -100,7 +100,9 @@ class Control:
         return control_pb2.ShowDataResponse(
             apps=[
                 control_pb2.AppData(
-                    package=app.package, collections=[stats_of(one, now_ms) for one in app.collections.values()]
+                    package=app.package,
+                    collections=[stats_of(one, now_ms) for one in app.collections.values()],
+                    usage=usage_of(self._state, app),
                 )
                 for app in self._chosen(request.package)
             ]

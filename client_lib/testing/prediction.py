@@ -25,6 +25,9 @@ _DTYPES = {
     "float_list": wire.DATA_TYPE_FLOAT32,
     "bytes_list": wire.DATA_TYPE_BYTES,
 }
+_HELD = {float: "floats", bytes: "bytes"}
+_WANTED = {wire.DATA_TYPE_FLOAT32: "floats", wire.DATA_TYPE_FLOAT64: "floats", wire.DATA_TYPE_BYTES: "bytes"}
+"""What is neither is integers."""
 
 
 class UnscriptedPlan(LookupError):
@@ -35,8 +38,11 @@ def _examples(request: pb.SerializedPredictRequest) -> list[wire.Example]:
     """One for each row."""
     if not request.columns:
         return [wire.Example.FromString(example) for example in request.examples]
+    first = request.columns[0]
+    if not first.shape or not first.shape[0]:
+        raise InvalidArgument(f"column {first.name!r} has no rows; send at least one", reason="BAD_INPUT")
     columns = {tensor.name: Tensor.from_wire(tensor).tolist() for tensor in request.columns}
-    rows = {len(column) for column in columns.values()}
+    rows = {len(column) if isinstance(column, list) else 0 for column in columns.values()}
     if len(rows) != 1:
         raise InvalidArgument("columns: they differ in the number of rows; send as many of each", field="columns")
     return [encode({name: column[row] for name, column in columns.items()}) for row in range(rows.pop())]
@@ -58,7 +64,11 @@ class Prediction:
             raise InvalidArgument("examples: is empty; send at least one example", field="examples")
         plan, digest, served_by = self._model(request.model, app)
         function = self._function(plan, digest)
-        rows = [self._row(plan, function, example, app, served_by) for example in _examples(request)]
+        examples = _examples(request)
+        rows = [
+            self._row(plan, function, example, app, served_by, f" of example {number}" if len(examples) > 1 else "")
+            for number, example in enumerate(examples)
+        ]
         wanted = plan.inference.outputs or list(rows[0])
         return pb.PredictResponse(
             outputs=[_tensor(name, [row[name] for row in rows]) for name in wanted], served_by=served_by
@@ -120,11 +130,11 @@ class Prediction:
         return 0
 
     def _row(
-        self, plan: Plan, function: Predict, example: wire.Example, app: App, served_by: pb.ServedBy
+        self, plan: Plan, function: Predict, example: wire.Example, app: App, served_by: pb.ServedBy, which: str = ""
     ) -> Mapping[str, Any]:
         features = self._inputs(plan.inference, example, app)
         for feed in plan.inference.feeds:
-            _check_feed(feed, features)
+            _check_feed(feed, features, which)
         app.predictions += 1
         try:
             return function(features, served_by.parameters_version)
@@ -143,18 +153,20 @@ class Prediction:
         return given
 
 
-def _check_feed(feed: Feed, features: Mapping[str, Sequence[Any]]) -> None:
+def _check_feed(feed: Feed, features: Mapping[str, Sequence[Any]], which: str) -> None:
     values = features.get(feed.feature)
     if values is None:
         if not feed.HasField("default"):
             raise _missing(feed.feature)
+        return
+    given, wanted = _HELD.get(type(values[0]), "integers"), _WANTED.get(feed.dtype, "integers")
+    if given != wanted and (given, wanted) != ("integers", "floats"):
+        problem = f"holds {given} where the plan wants {wanted}"
     elif len(values) != prod(feed.shape):
-        raise InvalidArgument(
-            f"feature {feed.feature!r} has {len(values)} values, and the plan wants {list(feed.shape)}",
-            reason="BAD_INPUT",
-        )
-    elif isinstance(values[0], bytes) and feed.dtype != wire.DATA_TYPE_BYTES:
-        raise InvalidArgument(f"feature {feed.feature!r} holds text, and the plan wants numbers", reason="BAD_INPUT")
+        problem = f"has {len(values)} values where the plan wants {prod(feed.shape)}"
+    else:
+        return
+    raise InvalidArgument(f"feature {feed.feature!r}{which} {problem}", reason="BAD_INPUT")
 
 
 def _missing(name: str) -> InvalidArgument:

@@ -31,9 +31,10 @@ from client_lib import (
 )
 from client_lib.artifacts import MISSING, PUT
 from client_lib.collection import ADD, LIST
+from client_lib.serializing import serialize
 from insitu.v1 import artifact_pb2, collection_pb2
 from insitu.v1.example_pb2 import Example
-from tests.client.worlds import QUOTA_EXAMPLES, QUOTA_NAMES, WORLDS, World, world
+from tests.client.worlds import QUOTA_EXAMPLES, QUOTA_NAMES, WORLDS, World, plan_in, refused, world
 from tests.daemon.conftest import charging_plans, plan_folder, ranking_plans
 from tests.daemon.harness import SCRIPTED, Daemon, running
 
@@ -58,28 +59,6 @@ def place(request: pytest.FixtureRequest) -> Iterator[World]:
 def package(request: pytest.FixtureRequest) -> str:
     """An app of this test alone."""
     return "com.example." + hashlib.sha256(request.node.name.encode()).hexdigest()[:16]
-
-
-def plan_in(folder: Path, kind: str) -> Path:
-    (plan,) = folder.rglob(f"*.{kind}.plan")
-    return plan
-
-
-class refused:
-    """Expects a failure of this kind, reason and field."""
-
-    def __init__(self, kind: type[InsituError], reason: str, field: str | None = None) -> None:
-        self._expected = (kind, reason, field)
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        if not isinstance(error, InsituError):
-            assert error is not None, f"nothing was refused, {self._expected} was expected"
-            return False
-        assert (type(error), error.reason, error.field) == self._expected, error
-        return True
 
 
 # Access
@@ -118,6 +97,11 @@ def test_examples_are_counted_and_cleared_by_account(place: World, package: str)
         assert (stats.collection, stats.examples) == ("words", 2102)
         assert 0 < stats.oldest_ms <= stats.newest_ms
         assert stats.next_expiry_ms - stats.oldest_ms == pytest.approx(2 * 24 * 3600 * 1000, rel=0.1)
+        usage, rows = stats.usage, [{"x": [float(i)], "label": i} for i in range(2100)]
+        assert usage is not None
+        assert (usage.examples, usage.max_examples) == (2102, QUOTA_EXAMPLES)
+        assert usage.size_bytes == sum(map(len, map(serialize, [{"x": [0.5, 1.5], "label": 3}, {"x": 1.0}, *rows])))
+        assert usage.max_bytes >= usage.size_bytes
         assert words.clear(account="work") == 1
         assert words.clear(account="work") == 0
         assert words.clear(account="nobody's") == 0
@@ -314,13 +298,28 @@ def test_base_parameters_serve_at_once(place: World, package: str, charging_plan
         assert predictor.predict_many([{"x": [0.5, i]} for i in (1.0, 2.0)])["probabilities"].shape == (2, 3)
 
 
-@pytest.mark.parametrize("example", [{"y": [1.0, 2.0]}, {"x": [1.0]}, {"x": ["a", "b"]}, {"x": []}])
-def test_a_bad_input_is_refused(place: World, charging_plans: Path, example: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("example", "reason", "told"),
+    [
+        ({"y": [1.0, 2.0]}, "FEATURE_MISSING", "'x'"),
+        ({"x": []}, "FEATURE_MISSING", "'x'"),
+        ({"x": [1.0]}, "BAD_INPUT", "feature 'x' has 1 values where the plan wants 2"),
+        ({"x": ["a", "b"]}, "BAD_INPUT", "feature 'x' holds bytes where the plan wants floats"),
+        ({"x": "text"}, "BAD_INPUT", "feature 'x' holds bytes where the plan wants floats"),
+    ],
+)
+def test_a_bad_input_is_refused(
+    place: World, charging_plans: Path, example: dict[str, Any], reason: str, told: str
+) -> None:
     plan = plan_in(charging_plans, "infer")
     place.can_predict(plan, lambda features, version: {"probabilities": [0.2, 0.3, 0.5]})
-    reason = "BAD_INPUT" if example.get("x") else "FEATURE_MISSING"
-    with place.connect("com.example.inputs") as learning, refused(InvalidArgument, reason):
-        learning.get_predictor_client(PredictorOptions(plan)).predict(example)
+    with place.connect("com.example.inputs") as learning:
+        predictor = learning.get_predictor_client(PredictorOptions(plan))
+        for predict in (lambda: predictor.predict(example), lambda: predictor.predict_many([{"x": [1, 2]}, example])):
+            with pytest.raises(InvalidArgument) as caught:
+                predict()
+            assert caught.value.reason == reason
+            assert told in caught.value.message.replace(" of example 1", "")
 
 
 def test_context_enters_a_prediction_only_where_granted(place: World, package: str, charging_plans: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from client_lib import Learning, aio, testing
+from client_lib import InsituError, Learning, aio, testing
 from client_lib.control import ControlClient
 from client_lib.learning import TransportName
 from client_lib.transport import Method, Request, Response
@@ -161,6 +161,28 @@ def world(name: str, daemon: Callable[[], Daemon]) -> Iterator[World]:
             real = RealWorld(daemon(), "lane" if kind == "lane" else "grpc", loop)
             closing.callback(real.owner.close)
             yield real
+
+
+def plan_in(folder: Path, kind: str) -> Path:
+    (plan,) = folder.rglob(f"*.{kind}.plan")
+    return plan
+
+
+class refused:
+    """Expects a failure of this kind, reason and field."""
+
+    def __init__(self, kind: type[InsituError], reason: str, field: str | None = None) -> None:
+        self._expected = (kind, reason, field)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if not isinstance(error, InsituError):
+            assert error is not None, f"nothing was refused, {self._expected} was expected"
+            return False
+        assert (type(error), error.reason, error.field) == self._expected, error
+        return True
 
 
 def _call(learning: Any, method: Method[Request, Response], request: Request) -> Response:
