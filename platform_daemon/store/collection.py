@@ -89,7 +89,8 @@ class Collection:
         self.book(ledger)
         self.live, self.live_bytes = ledger.examples, ledger.size_bytes
         self.next_expiry_ms.clear()
-        self.snapshots.clear()
+self._scopes: tuple[Sequence[ContextPart], int, int, int, list[Scope]] | None = None
+                self.snapshots.clear()
 
     def settle(self, moment: Moment) -> None:
         """Make `live`, `live_bytes` and `next_expiry_ms` those of the moment."""
@@ -205,11 +206,15 @@ class Collection:
         return Ledger(ledger.next_sequence, lowest if left else ledger.next_sequence, left, size)
 
     def scopes(self, account: int, context: Sequence[ContextPart], added_ms: int, expiry_ms: int) -> list[Scope]:
-        """Of the app's part, then of each context part."""
+        """Of the app's part, then of each context part. Asked twice of each batch: the last answer is remembered."""
+        known = self._scopes
+        if known is not None and known[0] is context and known[1:4] == (account, added_ms, expiry_ms):
+            return known[4]
         scopes = [self._scope(Kind.EXAMPLE, account, "", added_ms, expiry_ms)]
         for part in context:
             ends_ms = expiry_ms if part.ttl_ms is None else min(expiry_ms, added_ms + part.ttl_ms)
             scopes.append(self._scope(Kind.CONTEXT, account, part.type, added_ms, ends_ms))
+        self._scopes = (context, account, added_ms, expiry_ms, scopes)
         return scopes
 
     def _scope(self, kind: Kind, account: int, part: str, added_ms: int, expiry_ms: int) -> Scope:
