@@ -153,7 +153,10 @@ class CollectionRepository:
                 (count,) = connection.execute("SELECT count(*) FROM accounts WHERE enclave=?", (enclave,)).fetchone()
                 if count >= self._bounds.accounts:
                     raise _refused(
-                        "QUOTA_ACCOUNTS", "accounts", self._bounds.accounts, "clear one (insitu data clear --account)"
+                        "QUOTA_ACCOUNTS",
+                        "accounts",
+                        self._bounds.accounts,
+                        "clear one (insitu data clear PACKAGE --account NAME)",
                     )
                 connection.execute("INSERT INTO accounts (enclave, name) VALUES (?,?)", (enclave, name))
                 found = connection.execute(query, (enclave, name)).fetchone()
