@@ -83,14 +83,15 @@ class Collection:
     """Grows whenever examples are deleted."""
     lost: int = 0
     """Examples that were found missing, ever (`reckoning.py`)."""
+    _scopes: tuple[Sequence[ContextPart], int, int, int, list[Scope]] | None = None
+    """The last that were asked for, and for what."""
 
     def reload(self, ledger: Ledger) -> None:
         """Stand where nothing has expired; the next `settle` walks from there."""
         self.book(ledger)
         self.live, self.live_bytes = ledger.examples, ledger.size_bytes
         self.next_expiry_ms.clear()
-self._scopes: tuple[Sequence[ContextPart], int, int, int, list[Scope]] | None = None
-                self.snapshots.clear()
+        self.snapshots.clear()
 
     def settle(self, moment: Moment) -> None:
         """Make `live`, `live_bytes` and `next_expiry_ms` those of the moment."""
