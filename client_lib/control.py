@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from client_lib.errors import DeadlineExceeded
 from client_lib.locations import find_control_socket
 from client_lib.transport import Method, Request, Response, Transport
 from insitu.v1 import collection_pb2 as collections
@@ -44,31 +45,44 @@ BEGIN_BACKUP = Method(_SERVICE, "BeginBackup", wire.BeginBackupRequest, wire.Beg
 READ_BACKUP = Method(_SERVICE, "ReadBackup", wire.ReadBackupRequest, wire.ReadBackupResponse)
 END_BACKUP = Method(_SERVICE, "EndBackup", wire.EndBackupRequest, wire.EndBackupResponse)
 
+ORDER_TIMEOUT_S = 60.0
+READ_TIMEOUT_S = 10.0
+"""A person waits, and a daemon that does not tell its state in this time hangs."""
+
 
 class ControlClient:
     """A connection to the owner's socket. Nothing is repeated: whoever gives orders sees what became of each."""
 
-    def __init__(self, transport: Transport, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, transport: Transport, timeout_s: float = ORDER_TIMEOUT_S, read_timeout_s: float = READ_TIMEOUT_S
+    ) -> None:
+        """`timeout_s` is for every call, `read_timeout_s` for those that change nothing, where it is shorter."""
         self._transport = transport
         self._timeout_s = timeout_s
+        self._read_timeout_s = min(timeout_s, read_timeout_s)
 
     @classmethod
-    def connect(cls, socket: str | os.PathLike[str] | None = None, timeout_s: float = 60.0) -> "ControlClient":
+    def connect(
+        cls,
+        socket: str | os.PathLike[str] | None = None,
+        timeout_s: float = ORDER_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+    ) -> "ControlClient":
         """`socket` is found by itself unless given; see `client_lib.locations`."""
         from client_lib.lane_transport import LaneTransport
 
         path = find_control_socket() if socket is None else Path(socket).expanduser().absolute()
-        return cls(LaneTransport(path), timeout_s)
+        return cls(LaneTransport(path), timeout_s, read_timeout_s)
 
     def status(self) -> wire.DaemonStatus:
-        return self._call(GET_STATUS, wire.GetStatusRequest())
+        return self._read(GET_STATUS, wire.GetStatusRequest())
 
     def metrics(self) -> str:
         """What the daemon has counted since its start, in Prometheus' text format."""
-        return self._call(GET_METRICS, wire.GetMetricsRequest()).text
+        return self._read(GET_METRICS, wire.GetMetricsRequest()).text
 
     def apps(self) -> wire.ListAppsResponse:
-        return self._call(LIST_APPS, wire.ListAppsRequest())
+        return self._read(LIST_APPS, wire.ListAppsRequest())
 
     def approve_app(self, request: wire.ApproveAppRequest) -> wire.AppRecord:
         return self._call(APPROVE_APP, request)
@@ -83,14 +97,14 @@ class ControlClient:
         self._call(SET_CONSENT, wire.SetConsentRequest(package=package, given=given))
 
     def permissions(self, package: str = "") -> wire.ListPermissionsResponse:
-        return self._call(LIST_PERMISSIONS, wire.ListPermissionsRequest(package=package))
+        return self._read(LIST_PERMISSIONS, wire.ListPermissionsRequest(package=package))
 
     def set_permission(self, package: str, scope: str, *, granted: bool) -> wire.SetPermissionResponse:
         """`scope` is "TYPE" or "TYPE.FEATURE"."""
         return self._call(SET_PERMISSION, wire.SetPermissionRequest(package=package, scope=scope, granted=granted))
 
     def data(self, package: str = "") -> wire.ShowDataResponse:
-        return self._call(SHOW_DATA, wire.ShowDataRequest(package=package))
+        return self._read(SHOW_DATA, wire.ShowDataRequest(package=package))
 
     def clear_data(self, package: str, collection: str = "", account: str = "") -> int:
         """Returns how many examples were deleted."""
@@ -102,23 +116,23 @@ class ControlClient:
         return self._call(UNHIDE_DATA, wire.UnhideDataRequest()).examples
 
     def context(self) -> wire.ShowContextResponse:
-        return self._call(SHOW_CONTEXT, wire.ShowContextRequest())
+        return self._read(SHOW_CONTEXT, wire.ShowContextRequest())
 
     def set_scripted_context(self, type: str, features: Features) -> None:
         """Replace a reading of the scripted source; no feature makes it unknown."""
         self._call(SET_SCRIPTED_CONTEXT, wire.SetScriptedContextRequest(type=type, features=features))
 
     def sessions(self) -> wire.ListAllSessionsResponse:
-        return self._call(LIST_ALL_SESSIONS, wire.ListAllSessionsRequest())
+        return self._read(LIST_ALL_SESSIONS, wire.ListAllSessionsRequest())
 
     def explain_session(self, session: str, package: str = "") -> wire.AppSession:
-        return self._call(EXPLAIN_SESSION, wire.ExplainSessionRequest(session=session, package=package))
+        return self._read(EXPLAIN_SESSION, wire.ExplainSessionRequest(session=session, package=package))
 
     def stop_session(self, session: str, package: str = "") -> None:
         self._call(STOP_APP_SESSION, wire.ExplainSessionRequest(session=session, package=package))
 
     def models(self, package: str = "") -> wire.ListModelsResponse:
-        return self._call(LIST_MODELS, wire.ListModelsRequest(package=package))
+        return self._read(LIST_MODELS, wire.ListModelsRequest(package=package))
 
     def roll_back_model(self, package: str, uri: str, version: int = 0) -> wire.MutableArtifact:
         """`version` 0 means the one before that in use."""
@@ -145,6 +159,15 @@ class ControlClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _read(self, method: Method[Request, Response], request: Request) -> Response:
+        try:
+            return self._transport.call(method, request, session="", timeout_s=self._read_timeout_s)
+        except DeadlineExceeded as error:
+            raise DeadlineExceeded(
+                f"the daemon did not answer in {self._read_timeout_s:g} s; look with: insitu doctor",
+                reason=error.reason,
+            ) from error
 
     def _call(self, method: Method[Request, Response], request: Request) -> Response:
         return self._transport.call(method, request, session="", timeout_s=self._timeout_s)
