@@ -171,6 +171,8 @@ def test_examples_on_their_way_are_sent_before_closing(memory: testing.Device) -
         with pytest.raises(Cancelled):
             words.add({"label": 20})
         with pytest.raises(Cancelled):
+            await words.add_many([{"label": 21}])
+        with pytest.raises(Cancelled):
             await words.stats()
         await learning.close()
 
