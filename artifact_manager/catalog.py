@@ -49,7 +49,9 @@ class Catalog:
             self._prepare(path, migrations)
         except sqlite3.DatabaseError as error:
             self._connection.close()
-            raise ArtifactCorrupt(f"{path} is damaged: restore it from a backup, or remove all artifacts") from error
+            raise ArtifactCorrupt(
+                f"{path} is damaged: restore a backup with insitu data restore, or remove {path.parent} to start anew"
+            ) from error
         except ArtifactCorrupt:
             self._connection.close()
             raise

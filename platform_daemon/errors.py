@@ -17,6 +17,7 @@
 people that ends with the remedy.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -111,3 +112,8 @@ BY_STATUS: dict[str, type[DaemonError]] = {
         Internal,
     )
 }
+
+
+def give_up(state: Path | str = "the state folder") -> str:
+    """The remedy for a state folder that is damaged, or of which something is gone."""
+    return f"restore a backup with insitu data restore, or remove {state} to start anew"

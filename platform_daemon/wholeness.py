@@ -7,7 +7,7 @@ their examples. So what is there says what else must be.
 from pathlib import Path
 
 from artifact_manager.catalog import SCHEMA_VERSION as ARTIFACTS_VERSION
-from platform_daemon.errors import DataLoss
+from platform_daemon.errors import DataLoss, give_up
 from platform_daemon.state.database import refuse_newer, version_of
 from platform_daemon.state.migrations import SCHEMA_VERSION
 from platform_daemon.store import folder as store_folder
@@ -44,6 +44,6 @@ def _files(folder: Path) -> bool:
 
 def _lost(folder: Path, what: str) -> DataLoss:
     return DataLoss(
-        f"the state folder {folder} has lost its {what}: restore it from a backup, or remove the folder to start anew",
+        f"the state folder {folder} has lost its {what}: {give_up(folder)}",
         reason="STATE_INCOMPLETE",
     )

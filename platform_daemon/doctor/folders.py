@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from platform_daemon.doctor.findings import Check, Finding, notice, problem
 from platform_daemon.doctor.snapshot import FileFacts, FileKind, Snapshot
+from platform_daemon.errors import give_up
 from platform_daemon.transport.socket_file import PATH_LIMIT_BYTES
 
 SMALLEST_FREE_BYTES = 64 << 20
@@ -40,7 +41,7 @@ def master_key(seen: Snapshot) -> Iterable[Finding]:
     if not key.exists:
         if seen.folders.store_format.exists:
             message = f"the master key {key.path} is gone, and with it all that is stored"
-            yield problem("master-key", message, f"restore it from a backup, or remove {key.path.parent} to start anew")
+            yield problem("master-key", message, give_up(seen.folders.state.path))
     elif key.uid != seen.uid:
         yield problem("master-key", f"the master key {key.path} belongs to user {key.uid}", _own(key))
     elif key.mode & 0o077:

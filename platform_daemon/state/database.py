@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from platform_daemon.errors import DataLoss
+from platform_daemon.errors import DataLoss, give_up
 from platform_daemon.state.migrations import MIGRATIONS, Migration, migrate
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -120,6 +120,6 @@ class Database:
 
 def _damaged(path: Path, why: str) -> DataLoss:
     return DataLoss(
-        f"{path} is damaged ({why}): restore it from a backup, or remove the state folder to start anew",
+        f"{path} is damaged ({why}): {give_up(path.parent)}",
         reason="STATE_DAMAGED",
     )

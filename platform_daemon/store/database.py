@@ -26,7 +26,7 @@ from typing import Any, Protocol, TypeVar
 
 import plyvel
 
-from platform_daemon.errors import DaemonError, DataLoss, Unavailable
+from platform_daemon.errors import DaemonError, DataLoss, Unavailable, give_up
 from platform_daemon.store.atomic_file import Disk, LocalDisk
 from platform_daemon.store.disk_errors import number_in, refusal
 from platform_daemon.store.records import RecordSnapshot
@@ -304,8 +304,7 @@ class Database:
         if answer is not None:
             return answer
         return DataLoss(
-            f"the example database {self._path} is damaged ({error}): restore it from a backup, "
-            "or remove the store's folder to start anew",
+            f"the example database {self._path} is damaged ({error}): {give_up(self._path.parent.parent)}",
             reason="STORE_DAMAGED",
         )
 

@@ -20,14 +20,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from platform_daemon.errors import DataLoss, FailedPrecondition, Unavailable
+from platform_daemon.errors import DataLoss, FailedPrecondition, Unavailable, give_up
 from platform_daemon.store.atomic_file import Disk, discard_temporary, replace
 from platform_daemon.store.migrations import STEPS, Step, convert, database_name
 
 FORMAT = 1 + len(STEPS)
 """What this release writes."""
 _MARK = re.compile(r"insitu example store, format ([1-9][0-9]{0,8})\n")
-_REMEDY = "restore it from a backup, or remove the state folder to start anew"
 
 
 def format_of(folder: Path) -> int:
@@ -38,7 +37,7 @@ def format_of(folder: Path) -> int:
         return 0
     found = _MARK.fullmatch(mark.decode("latin-1"))
     if found is None:
-        raise DataLoss(f"the file {folder / 'format'} is damaged: {_REMEDY}", reason="STORE_DAMAGED")
+        raise DataLoss(f"the file {folder / 'format'} is damaged: {give_up(folder.parent)}", reason="STORE_DAMAGED")
     return int(found[1])
 
 
@@ -91,7 +90,7 @@ class StoreFolder:
             # Nothing was ever acknowledged from an unfinished folder.
             shutil.rmtree(self.database, ignore_errors=True)
         elif any(self.path.glob("examples*")) or self.keyring.exists():
-            raise DataLoss(f"the store in {self.path} has data but no file named format: {_REMEDY}")
+            raise DataLoss(f"the store in {self.path} has data but no file named format: {give_up(self.path.parent)}")
         replace(self._unfinished, self._mark(), self._disk)
         make()
         self._sync_way()
@@ -124,7 +123,9 @@ class StoreFolder:
         current = self.path / database_name(found)
         for needed in (current / "CURRENT", self.keyring):
             if not needed.exists():
-                raise DataLoss(f"the store in {self.path} has lost {needed.relative_to(self.path)}: {_REMEDY}")
+                raise DataLoss(
+                    f"the store in {self.path} has lost {needed.relative_to(self.path)}: {give_up(self.path.parent)}"
+                )
         for other in self.path.glob("examples*"):
             if other != current:
                 # The new one of a migration that did not get as far as the mark, or the old one of one that did.

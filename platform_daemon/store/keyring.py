@@ -33,7 +33,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from platform_daemon.errors import DataLoss, NotFound, Unavailable
+from platform_daemon.errors import DataLoss, NotFound, Unavailable, give_up
 from platform_daemon.store.atomic_file import Disk, LocalDisk, discard_temporary, replace
 from platform_daemon.store.master_key import KEY_BYTES, NONCE_BYTES, MasterKey
 from platform_daemon.store.scope import NEVER_MS, Kind, Scope, Selector
@@ -121,7 +121,7 @@ class Keyring:
         try:
             keys, next_id = _decode(path.read_bytes(), master)
         except FileNotFoundError as error:
-            raise DataLoss(f"keyring {path} is missing: restore it from a backup, or wipe the device") from error
+            raise DataLoss(f"keyring {path} is missing: {give_up(path.parent.parent)}") from error
         return cls(path, master, keys, next_id, disk=disk or LocalDisk(), random=random, seals_per_key=seals_per_key)
 
     def sealing_keys(self, scopes: Sequence[Scope], seals: int = 1) -> list[Key]:
@@ -272,7 +272,7 @@ class Keyring:
 def _decode(data: bytes, master: MasterKey) -> tuple[list[Key], int]:
     preamble = data[: _PREAMBLE.size]
     if preamble != _PREAMBLE.pack(_MAGIC, _VERSION):
-        raise DataLoss("the keyring is damaged or of an unknown version: restore it from a backup, or wipe the device")
+        raise DataLoss(f"the keyring is damaged or of an unknown version: {give_up()}")
     plaintext = master.unwrap(data[_PREAMBLE.size :], preamble)
     next_id, count = _COUNTS.unpack_from(plaintext)
     offset = _COUNTS.size

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from platform_daemon.errors import DataLoss, FailedPrecondition
+from platform_daemon.errors import DataLoss, FailedPrecondition, give_up
 from platform_daemon.store.atomic_file import Disk, replace
 
 KEY_BYTES = 32
@@ -43,16 +43,14 @@ class MasterKey:
             mode = stat.S_IMODE(path.stat().st_mode)
             key = path.read_bytes()
         except FileNotFoundError as error:
-            raise DataLoss(f"master key {path} is missing: restore it from a backup, or wipe the device") from error
+            raise DataLoss(f"master key {path} is missing: {give_up()}") from error
         if mode & 0o077:
             raise FailedPrecondition(
                 f"master key {path} has mode {mode:04o} and others may read it: run chmod 600 on it",
                 reason="MASTER_KEY_EXPOSED",
             )
         if len(key) != KEY_BYTES:
-            raise DataLoss(
-                f"master key {path} has {len(key)} bytes, not {KEY_BYTES}: restore it from a backup, or wipe the device"
-            )
+            raise DataLoss(f"master key {path} has {len(key)} bytes, not {KEY_BYTES}: {give_up()}")
         return cls(key, random)
 
     def wrap(self, plaintext: bytes, associated_data: bytes) -> bytes:
@@ -64,6 +62,4 @@ class MasterKey:
         try:
             return self._cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], associated_data)
         except (InvalidTag, ValueError) as error:
-            raise DataLoss(
-                "the keyring does not open with this master key: restore both from one backup, or wipe the device"
-            ) from error
+            raise DataLoss(f"the keyring does not open with this master key: {give_up()}") from error

@@ -67,7 +67,7 @@ SPOILT: dict[str, tuple[Snapshot, str, Severity, str]] = {
         spoilt(folders__master_key=facts("/k", FileKind.FILE, 0o600, 0)), "master-key", P, "chown",
     ),
     "master key gone": (
-        spoilt(folders__master_key=FileFacts(Path("/x/k"))), "master-key", P, "remove /x to start anew",
+        spoilt(folders__master_key=FileFacts(Path("/x/k"))), "master-key", P, f"remove {LOCATIONS.state} to start anew",
     ),
     "path too long": (
         spoilt(folders__socket=facts("/" + "x" * 120, FileKind.SOCKET, 0o600)), "socket", P, "choose a shorter one",

@@ -91,7 +91,7 @@ def test_a_database_without_current_is_emptied_in_silence(tmp_path: Path, folder
         assert list(database) == []
     (folder / "examples" / "CURRENT").unlink()
     before = {file: file.read_bytes() for file in (folder / "examples").iterdir()}
-    with pytest.raises(DataLoss, match="restore it from a backup"):
+    with pytest.raises(DataLoss, match="restore a backup"):
         LevelDBStore.open(folder, ManualClock())
     assert {file: file.read_bytes() for file in (folder / "examples").iterdir()} == before
 
@@ -106,7 +106,7 @@ def test_a_flipped_bit_in_the_log_loses_records_in_silence(tmp_path: Path, folde
     data = bytearray(log.read_bytes())
     data[len(data) // 2] ^= 1
     log.write_bytes(data)
-    with pytest.raises(DataLoss, match="restore it from a backup"):
+    with pytest.raises(DataLoss, match="restore a backup"):
         LevelDBStore.open(folder, ManualClock())
 
 
@@ -122,7 +122,7 @@ def test_a_flipped_bit_in_a_table_is_served_in_silence(tmp_path: Path, folder: P
         data[len(data) // 3] ^= 1
         table.write_bytes(data)
     store = LevelDBStore.open(folder, ManualClock())
-    with pytest.raises(DataLoss, match="restore it from a backup"):
+    with pytest.raises(DataLoss, match="restore a backup"):
         values(store)
     store.close()
 
