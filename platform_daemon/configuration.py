@@ -29,7 +29,7 @@
     quota_collections = 1000           # of one app
     quota_calls_per_s = 20000.0        # what one app may add in the long run; five seconds' worth may come at once
     quota_examples_per_s = 500000.0
-    disk_reserve_bytes = 67108864      # that examples leave free, for deleting; of a small disk a quarter at most
+    disk_reserve_bytes = 67108864      # that examples leave free, for deleting; fewer on a small disk
 
 A variable is INSITU_SECTION_KEY, e.g. INSITU_TRAINING_GRACE_S=2; lists and tables are written as in TOML.
 """

@@ -228,6 +228,10 @@ class Database:
             raise self.refused() from error
         self._synced_logs = logs
 
+    def compact(self, start: bytes, stop: bytes) -> None:
+        """Give the disk back what was deleted in this range. Takes as long as it takes; others read and write on."""
+        self._db.compact_range(start=start, stop=stop)
+
     def log_bytes(self) -> int:
         """How much recovery would have to write. Raises OSError."""
         size_bytes = 0

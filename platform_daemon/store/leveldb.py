@@ -246,7 +246,10 @@ class LevelDBStore:
         examples = 0
         for enclave in enclaves:
             with self._hold(enclave):
-                examples += self._sweep_enclave(enclave)
+                ended = self._sweep_enclave(enclave)
+            if ended:
+                self._give_back(enclave)
+            examples += ended
         self._forget_receipts(moment.confirmed_ms)
         self.time.keep(lambda: self.keyring.select(Selector(kinds=RECORDS)))
         self._room.counts.add(expired=examples)
@@ -331,7 +334,24 @@ class LevelDBStore:
         with self._hold(erasure.enclave):
             self._finish(erasure.enclave)
             with self._journal.entered(erasure), self.time.held() as moment:
-                return self._carry_out(erasure, moment)
+                deleted = self._carry_out(erasure, moment)
+        self._give_back(erasure.enclave)
+        return deleted
+
+    def _give_back(self, enclave: int) -> None:
+        """LevelDB frees what was deleted when much else has been written, which does not come about on a full disk."""
+        reserve = self._room.reserve
+        if reserve is None or not reserve.scarce():
+            return
+        with self._hold(enclave):
+            ranges = [
+                [layout.example_key(enclave, one.collection, sequence) for sequence in (0, one.ledger.lowest_sequence)]
+                for one in self._collections_of(enclave)
+            ]
+        prefix = layout.enclave_prefix(b"e", enclave)
+        with self._database:
+            for start, stop in ranges or [[prefix, layout.after(prefix)]]:
+                self._database.compact(start, stop)
 
     def _finish(self, enclave: int) -> None:
         """Carry out what failed half way, before anything comes in that it was not meant for."""

@@ -12,8 +12,12 @@ from platform_daemon.store.atomic_file import Disk
 
 log = logging.getLogger(__name__)
 
-LARGEST_SHARE = 4
-"""At most one part in so many of a small disk is kept free."""
+SHARE = 4
+"""One part in so many of a small disk is kept free, where that is enough."""
+LEAST_BYTES = 24 << 20
+"""What LevelDB can need at once: a full table that is being written, and two logs to recover. But half of a disk."""
+NEAR = 2
+"""Reserves that are left where the disk counts as scarce."""
 LOOK_BYTES = 1 << 20
 LOOK_MS = 1000
 """Others fill the disk too."""
@@ -42,9 +46,14 @@ class Reserve:
             return
         self._look(size_bytes, now_ms)
 
+    def scarce(self) -> bool:
+        """Whether the reserve is near, so that what was deleted should be given back at once."""
+        free, total = self._disk.room(self._folder)
+        return free < NEAR * self._kept(total)
+
     def _look(self, size_bytes: int, now_ms: int) -> None:
         free, total = self._disk.room(self._folder)
-        kept = min(self._size_bytes, total // LARGEST_SHARE)
+        kept = self._kept(total)
         left = free - kept - size_bytes
         if left < 0:
             self._left_bytes = 0
@@ -57,6 +66,9 @@ class Reserve:
             )
         self._left_bytes, self._looked_ms = min(left, LOOK_BYTES), now_ms
         self._tell(low=False)
+
+    def _kept(self, total_bytes: int) -> int:
+        return min(self._size_bytes, max(total_bytes // SHARE, min(LEAST_BYTES, total_bytes // 2)))
 
     def _tell(self, *, low: bool) -> None:
         if low and not self._low:

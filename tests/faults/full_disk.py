@@ -24,12 +24,12 @@ class SmallDiskDaemon(Daemon):
     """Its state lies on a small file system of its own, which another process holds, so that the daemon can be started
     again. What is left is copied to the usual place when it stops."""
 
-    def __init__(self, home: Path, configuration: str = TO_THE_BRIM) -> None:
+    def __init__(self, home: Path, configuration: str = TO_THE_BRIM, size_mib: int = DISK_MIB) -> None:
         super().__init__(home, configuration)
         state = home / "state"
         state.mkdir()
         outside = state.stat().st_dev
-        self._holder = subprocess.Popen(beneath(state, DISK_MIB, ["sleep", "infinity"]))
+        self._holder = subprocess.Popen(beneath(state, size_mib, ["sleep", "infinity"]))
         self.disk = Path(f"/proc/{self._holder.pid}/root{state}")
         eventually(lambda: self.disk.exists() and self.disk.stat().st_dev != outside)
 
@@ -52,8 +52,10 @@ class SmallDiskDaemon(Daemon):
 
 
 @contextmanager
-def small_disk_daemon(home: Path, configuration: str = TO_THE_BRIM) -> Iterator[SmallDiskDaemon]:
-    daemon = SmallDiskDaemon(home, configuration)
+def small_disk_daemon(
+    home: Path, configuration: str = TO_THE_BRIM, size_mib: int = DISK_MIB
+) -> Iterator[SmallDiskDaemon]:
+    daemon = SmallDiskDaemon(home, configuration, size_mib)
     try:
         daemon.start()
         yield daemon

@@ -51,11 +51,16 @@ def test_examples_are_refused_before_the_reserve_and_erasures_are_not(tmp_path: 
     store.close()
 
 
-def test_a_small_disk_keeps_a_quarter(tmp_path: Path) -> None:
-    reserve = Reserve(tmp_path, MeasuredDisk(13 * MIB, 48 * MIB), 64 * MIB)
+@pytest.mark.parametrize(("total_mib", "kept_mib"), [(1024, 64), (160, 40), (48, 24), (16, 8)])
+def test_a_small_disk_keeps_less(tmp_path: Path, total_mib: int, kept_mib: int) -> None:
+    disk = MeasuredDisk((kept_mib + 1) * MIB, total_mib * MIB)
+    reserve = Reserve(tmp_path, disk, 64 * MIB)
     reserve.check(1, MIB // 2, 0)
-    with pytest.raises(ResourceExhausted, match="12 MiB are kept free"):
+    assert reserve.scarce()
+    with pytest.raises(ResourceExhausted, match=f"{kept_mib} MiB are kept free"):
         reserve.check(1, 2 * MIB, 0)
+    disk.free_bytes = 2 * kept_mib * MIB
+    assert not reserve.scarce()
 
 
 def test_the_disk_is_asked_once_in_a_while(tmp_path: Path) -> None:
