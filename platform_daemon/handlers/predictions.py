@@ -1,7 +1,7 @@
 """The Prediction service (prediction.proto)."""
 
 from insitu.v1 import prediction_pb2 as pb
-from insitu.v1.worker_pb2 import PredictionHead
+from insitu.v1.worker_pb2 import PredictionHead, RankingHead
 from platform_daemon.errors import InvalidArgument
 from platform_daemon.prediction.service import PredictionService
 from platform_daemon.transport.calls import CallContext, reads
@@ -26,13 +26,16 @@ class PredictionServicer:
         reply, served_by = await self._service.predict(context.enclave, model, rows)
         return pb.PredictResponse(outputs=reply.outputs.outputs, served_by=served_by)
 
-    async def predict_rank(self, request: pb.PredictRankRequest, context: CallContext) -> pb.PredictRankResponse:
-        if not request.candidates:
+    @reads(RankingHead)
+    async def predict_rank(self, request: RankingHead, context: CallContext) -> pb.PredictRankResponse:
+        """As `predict`: a million empty candidates must not stop the event loop for longer than a large message."""
+        model = pb.ModelReference()
+        model.CopyFrom(request.model)
+        shared = pb.SerializedPredictRankRequest(shared=request.shared).SerializeToString()
+        request.ClearField("model")
+        request.ClearField("shared")
+        candidates = request.SerializeToString()
+        if not candidates:
             raise InvalidArgument("is empty; send at least one candidate", field="candidates")
-        candidates = [candidate.SerializeToString() for candidate in request.candidates]
-        shared = request.shared.SerializeToString()
-        reply, served_by = await self._service.rank(context.enclave, request.model, shared, candidates)
-        scores = reply.scores.scores
-        order = sorted(range(len(scores)), key=lambda index: -scores[index])
-        ranking = [pb.RankedCandidate(index=index, score=scores[index]) for index in order]
-        return pb.PredictRankResponse(ranking=ranking, served_by=served_by)
+        reply, served_by = await self._service.rank(context.enclave, model, candidates + shared)
+        return pb.PredictRankResponse(ranking=reply.ranking.ranking, served_by=served_by)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Protocol
 
 from insitu.v1.example_pb2 import Features
-from insitu.v1.prediction_pb2 import ModelReference, SerializedPredictRequest, ServedBy
+from insitu.v1.prediction_pb2 import ModelReference, ServedBy
 from insitu.v1.worker_pb2 import WorkerCommand, WorkerReply
 from platform_daemon.artifacts import named_artifact, named_digest
 from platform_daemon.errors import FailedPrecondition, InvalidArgument
@@ -64,10 +64,8 @@ class PredictionService:
         command.run.rows = rows
         return await self._run(enclave, reference, plan, source, command)
 
-    async def rank(
-        self, enclave: Enclave, reference: ModelReference, shared: bytes, candidates: Sequence[bytes]
-    ) -> tuple[WorkerReply, ServedBy]:
-        """One score for each candidate. Raises DaemonError."""
+    async def rank(self, enclave: Enclave, reference: ModelReference, rows: bytes) -> tuple[WorkerReply, ServedBy]:
+        """The candidates in order. `rows` is a serialized PredictRankRequest without its model. Raises DaemonError."""
         plan, source = self._resolve(enclave, reference)
         if not plan.score_output:
             raise InvalidArgument(
@@ -76,8 +74,7 @@ class PredictionService:
                 field="model.plan",
             )
         command = WorkerCommand()
-        command.run.rows = SerializedPredictRequest(examples=candidates).SerializeToString()
-        command.run.shared = shared
+        command.run.rows = rows
         command.run.score_output = plan.score_output
         return await self._run(enclave, reference, plan, source, command)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from insitu.v1 import example_pb2, plan_pb2, trainer_pb2
-from insitu.v1.prediction_pb2 import SerializedPredictRequest
+from insitu.v1.prediction_pb2 import SerializedPredictRankRequest, SerializedPredictRequest
 from ml_engines.parameters import dump_parameters, tensor_types
 from tests.engines import numpy_engine
 from tests.engines.graphs import BATCH, CLASSES, FEATURES, PARAMETERS, litert_flatbuffer, saved_model_zip
@@ -82,3 +82,8 @@ def chunk(count: int, *, held_out_every: int = 5) -> trainer_pb2.ExampleChunk:
 def rows(examples: Sequence[bytes]) -> bytes:
     """As a prediction carries serialized examples."""
     return SerializedPredictRequest(examples=examples).SerializeToString()
+
+
+def candidates(examples: list[bytes], shared: bytes = b"") -> bytes:
+    """`RunModel.rows` of a ranking."""
+    return SerializedPredictRankRequest(candidates=examples, shared=shared).SerializeToString()

@@ -9,8 +9,9 @@ from insitu.v1 import example_pb2, plan_pb2
 from insitu.v1.worker_pb2 import LoadModel, RunModel, UnloadModel, WorkerCommand, WorkerReply
 from ml_engines.parameters import dump_parameters
 from ml_engines.tensors import from_tensor
+from platform_daemon.children.serving import MOST_EXAMPLES
 from tests.children.loops import Peer, worker
-from tests.children.plans import TYPES, example, inference_plan, training_plan
+from tests.children.plans import TYPES, candidates, example, inference_plan, training_plan
 from tests.children.plans import rows as encoded
 from tests.engines.graphs import ReferenceModel
 
@@ -32,6 +33,10 @@ def load(key: int = 1, plan: plan_pb2.Plan | None = None, parameters: bytes = b"
 def predict(key: int = 1, rows: list[list[float]] = ROWS, **fields: object) -> WorkerCommand:
     run = RunModel(model_key=key, rows=encoded([example(row) for row in rows]), **fields)  # type: ignore[arg-type]
     return WorkerCommand(id=7, run=run)
+
+
+def rank(output: str, examples: list[bytes], shared: bytes = b"") -> WorkerCommand:
+    return WorkerCommand(id=7, run=RunModel(model_key=1, rows=candidates(examples, shared), score_output=output))
 
 
 def trained() -> tuple[ReferenceModel, bytes]:
@@ -64,8 +69,25 @@ def test_loads_predicts_and_unloads(peer: Worker) -> None:
 def test_scores_order_candidates(peer: Worker) -> None:
     reference, parameters = trained()
     peer.ask(load(parameters=parameters))
-    reply = peer.ask(predict(score_output="score"))
-    assert list(reply.scores.scores) == pytest.approx(reference.probabilities(np.array(ROWS))[:, 0].tolist())
+    ranking = peer.ask(rank("score", [example(row) for row in ROWS])).ranking.ranking
+    scores = reference.probabilities(np.array(ROWS))[:, 0]
+    assert [place.index for place in ranking] == np.argsort(-scores).tolist()
+    assert [place.score for place in ranking] == pytest.approx(sorted(scores, reverse=True))
+
+
+def test_equal_candidates_keep_their_order_and_shared_features_stand_in(peer: Worker) -> None:
+    peer.ask(load())
+    ranking = peer.ask(rank("score", [b""] * 100, example(ROWS[0]))).ranking.ranking
+    assert [place.index for place in ranking] == list(range(100))
+    assert refusal(peer.ask(rank("score", [b""]))) == ("INVALID_ARGUMENT", "FEATURE_MISSING")
+
+
+def test_examples_by_the_million_are_refused(peer: Worker) -> None:
+    peer.ask(load())
+    many = [b""] * (MOST_EXAMPLES + 1)
+    assert refusal(peer.ask(rank("score", many))) == ("INVALID_ARGUMENT", "BAD_INPUT")
+    command = WorkerCommand(id=7, run=RunModel(model_key=1, rows=encoded(many)))
+    assert refusal(peer.ask(command)) == ("INVALID_ARGUMENT", "BAD_INPUT")
 
 
 def test_the_plan_chooses_the_outputs(peer: Worker) -> None:
@@ -127,8 +149,9 @@ def _broken(change: str) -> plan_pb2.Plan:
         (load(1), "ALREADY_EXISTS", "MODEL_ALREADY_LOADED"),
         (predict(rows=[]), "INVALID_ARGUMENT", "BAD_INPUT"),
         (predict(rows=[[1.0]]), "INVALID_ARGUMENT", "BAD_INPUT"),
-        (predict(score_output="nothing"), "INVALID_ARGUMENT", "BAD_INPUT"),
-        (predict(score_output="probabilities"), "INVALID_ARGUMENT", "GRAPH_REJECTED"),
+        (rank("nothing", [example(ROWS[0])]), "INVALID_ARGUMENT", "BAD_INPUT"),
+        (rank("probabilities", [example(ROWS[0])]), "INVALID_ARGUMENT", "GRAPH_REJECTED"),
+        (rank("score", []), "INVALID_ARGUMENT", "BAD_INPUT"),
         (predict(3), "FAILED_PRECONDITION", "MODEL_NOT_LOADED"),
         (WorkerCommand(id=1), "INVALID_ARGUMENT", "BAD_INPUT"),
     ],
@@ -144,8 +167,10 @@ def test_refusals_carry_status_and_reason_and_harm_nothing(
 def test_outputs_over_the_frame_limit_are_refused() -> None:
     with worker(max_frame_bytes=4096) as peer:
         peer.ask(load())
-        run = RunModel(model_key=1, rows=encoded([b""] * 500), shared=example(ROWS[0]))
-        assert refusal(peer.ask(WorkerCommand(id=7, run=run))) == ("RESOURCE_EXHAUSTED", "OUTPUT_TOO_LARGE")
+        assert refusal(peer.ask(rank("score", [b""] * 500, example(ROWS[0])))) == (
+            "RESOURCE_EXHAUSTED",
+            "OUTPUT_TOO_LARGE",
+        )
 
 
 def test_threads_answer_every_command_once() -> None:

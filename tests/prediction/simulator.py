@@ -4,12 +4,12 @@ import asyncio
 import itertools
 from collections.abc import Callable
 
-from insitu.v1.prediction_pb2 import SerializedPredictRequest
+from insitu.v1.prediction_pb2 import RankedCandidate, SerializedPredictRankRequest
 from insitu.v1.worker_pb2 import (
     ChildError,
     ModelLoaded,
     ModelOutputs,
-    ModelScores,
+    ModelRanking,
     ModelUnloaded,
     WorkerCommand,
     WorkerReply,
@@ -67,10 +67,9 @@ class SimulatedWorker:
             error = ChildError(status="FAILED_PRECONDITION", reason="MODEL_NOT_LOADED", message="not loaded")
             return WorkerReply(id=command.id, error=error)
         if command.run.score_output:
-            return WorkerReply(
-                id=command.id,
-                scores=ModelScores(scores=range(len(SerializedPredictRequest.FromString(command.run.rows).examples))),
-            )
+            count = len(SerializedPredictRankRequest.FromString(command.run.rows).candidates)
+            ranking = [RankedCandidate(index=index) for index in range(count)]
+            return WorkerReply(id=command.id, ranking=ModelRanking(ranking=ranking))
         return WorkerReply(id=command.id, outputs=ModelOutputs())
 
 

@@ -251,6 +251,10 @@ def test_calls_that_are_cancelled_before_they_are_sent_leave_nothing() -> None:
     async def run() -> None:
         ours, theirs = socket.socketpair()
         other_end = BlockingChannel(theirs)
+
+        def read() -> bytes:
+            return other_end.receive() or b""
+
         worker = Worker(UnreadingProcess(await ChildChannel.open(ours)), lambda: None)
         tracemalloc.start()
         for _ in range(50):
@@ -266,7 +270,7 @@ def test_calls_that_are_cancelled_before_they_are_sent_leave_nothing() -> None:
         kept = asyncio.ensure_future(worker.call(WorkerCommand(run=RunModel(rows=b"kept")), 25.0))
         rows = b""
         while rows != b"kept":
-            command = WorkerCommand.FromString(await asyncio.to_thread(other_end.receive) or b"")
+            command = WorkerCommand.FromString(await asyncio.to_thread(read))
             other_end.send(WorkerReply(id=command.id, outputs=ModelOutputs()).SerializeToString())
             rows = command.run.rows
         assert (await kept).id == command.id

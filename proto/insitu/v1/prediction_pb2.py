@@ -26,7 +26,7 @@ from insitu.v1 import example_pb2 as insitu_dot_v1_dot_example__pb2
 from insitu.v1 import lane_pb2 as insitu_dot_v1_dot_lane__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ainsitu/v1/prediction.proto\x12\tinsitu.v1\x1a\x17insitu/v1/example.proto\x1a\x14insitu/v1/lane.proto\"`\n\x0eModelReference\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x01(\t\x12\x1b\n\x13parameters_required\x18\x03 \x01(\x08\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\"7\n\x0bLoadRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\"6\n\x0cLoadResponse\x12&\n\tserved_by\x18\x01 \x01(\x0b\x32\x13.insitu.v1.ServedBy\"\x84\x01\n\x0ePredictRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\x12$\n\x08\x65xamples\x18\x02 \x03(\x0b\x32\x12.insitu.v1.Example\x12\"\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x11.insitu.v1.Tensor\"z\n\x18SerializedPredictRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\x12\x10\n\x08\x65xamples\x18\x02 \x03(\x0c\x12\"\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x11.insitu.v1.Tensor\"]\n\x0fPredictResponse\x12\"\n\x07outputs\x18\x01 \x03(\x0b\x32\x11.insitu.v1.Tensor\x12&\n\tserved_by\x18\x02 \x01(\x0b\x32\x13.insitu.v1.ServedBy\"\x8a\x01\n\x12PredictRankRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\x12\"\n\x06shared\x18\x02 \x01(\x0b\x32\x12.insitu.v1.Example\x12&\n\ncandidates\x18\x03 \x03(\x0b\x32\x12.insitu.v1.Example\"j\n\x13PredictRankResponse\x12+\n\x07ranking\x18\x01 \x03(\x0b\x32\x1a.insitu.v1.RankedCandidate\x12&\n\tserved_by\x18\x02 \x01(\x0b\x32\x13.insitu.v1.ServedBy\"/\n\x0fRankedCandidate\x12\r\n\x05index\x18\x01 \x01(\x05\x12\r\n\x05score\x18\x02 \x01(\x01\"O\n\x08ServedBy\x12\x11\n\tplan_name\x18\x01 \x01(\t\x12\x14\n\x0cplan_version\x18\x02 \x01(\t\x12\x1a\n\x12parameters_version\x18\x03 \x01(\x03\x32\xe7\x01\n\nPrediction\x12=\n\x04Load\x12\x16.insitu.v1.LoadRequest\x1a\x17.insitu.v1.LoadResponse\"\x04\xb8\xeb\x18@\x12\x46\n\x07Predict\x12\x19.insitu.v1.PredictRequest\x1a\x1a.insitu.v1.PredictResponse\"\x04\xb8\xeb\x18\x41\x12R\n\x0bPredictRank\x12\x1d.insitu.v1.PredictRankRequest\x1a\x1e.insitu.v1.PredictRankResponse\"\x04\xb8\xeb\x18\x42\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ainsitu/v1/prediction.proto\x12\tinsitu.v1\x1a\x17insitu/v1/example.proto\x1a\x14insitu/v1/lane.proto\"`\n\x0eModelReference\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x12\n\nparameters\x18\x02 \x01(\t\x12\x1b\n\x13parameters_required\x18\x03 \x01(\x08\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\"7\n\x0bLoadRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\"6\n\x0cLoadResponse\x12&\n\tserved_by\x18\x01 \x01(\x0b\x32\x13.insitu.v1.ServedBy\"\x84\x01\n\x0ePredictRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\x12$\n\x08\x65xamples\x18\x02 \x03(\x0b\x32\x12.insitu.v1.Example\x12\"\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x11.insitu.v1.Tensor\"z\n\x18SerializedPredictRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\x12\x10\n\x08\x65xamples\x18\x02 \x03(\x0c\x12\"\n\x07\x63olumns\x18\x03 \x03(\x0b\x32\x11.insitu.v1.Tensor\"]\n\x0fPredictResponse\x12\"\n\x07outputs\x18\x01 \x03(\x0b\x32\x11.insitu.v1.Tensor\x12&\n\tserved_by\x18\x02 \x01(\x0b\x32\x13.insitu.v1.ServedBy\"\x8a\x01\n\x12PredictRankRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\x12\"\n\x06shared\x18\x02 \x01(\x0b\x32\x12.insitu.v1.Example\x12&\n\ncandidates\x18\x03 \x03(\x0b\x32\x12.insitu.v1.Example\"l\n\x1cSerializedPredictRankRequest\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\x12\x0e\n\x06shared\x18\x02 \x01(\x0c\x12\x12\n\ncandidates\x18\x03 \x03(\x0c\"j\n\x13PredictRankResponse\x12+\n\x07ranking\x18\x01 \x03(\x0b\x32\x1a.insitu.v1.RankedCandidate\x12&\n\tserved_by\x18\x02 \x01(\x0b\x32\x13.insitu.v1.ServedBy\"/\n\x0fRankedCandidate\x12\r\n\x05index\x18\x01 \x01(\x05\x12\r\n\x05score\x18\x02 \x01(\x01\"O\n\x08ServedBy\x12\x11\n\tplan_name\x18\x01 \x01(\t\x12\x14\n\x0cplan_version\x18\x02 \x01(\t\x12\x1a\n\x12parameters_version\x18\x03 \x01(\x03\x32\xe7\x01\n\nPrediction\x12=\n\x04Load\x12\x16.insitu.v1.LoadRequest\x1a\x17.insitu.v1.LoadResponse\"\x04\xb8\xeb\x18@\x12\x46\n\x07Predict\x12\x19.insitu.v1.PredictRequest\x1a\x1a.insitu.v1.PredictResponse\"\x04\xb8\xeb\x18\x41\x12R\n\x0bPredictRank\x12\x1d.insitu.v1.PredictRankRequest\x1a\x1e.insitu.v1.PredictRankResponse\"\x04\xb8\xeb\x18\x42\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,12 +53,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREDICTRESPONSE']._serialized_end=651
   _globals['_PREDICTRANKREQUEST']._serialized_start=654
   _globals['_PREDICTRANKREQUEST']._serialized_end=792
-  _globals['_PREDICTRANKRESPONSE']._serialized_start=794
-  _globals['_PREDICTRANKRESPONSE']._serialized_end=900
-  _globals['_RANKEDCANDIDATE']._serialized_start=902
-  _globals['_RANKEDCANDIDATE']._serialized_end=949
-  _globals['_SERVEDBY']._serialized_start=951
-  _globals['_SERVEDBY']._serialized_end=1030
-  _globals['_PREDICTION']._serialized_start=1033
-  _globals['_PREDICTION']._serialized_end=1264
+  _globals['_SERIALIZEDPREDICTRANKREQUEST']._serialized_start=794
+  _globals['_SERIALIZEDPREDICTRANKREQUEST']._serialized_end=902
+  _globals['_PREDICTRANKRESPONSE']._serialized_start=904
+  _globals['_PREDICTRANKRESPONSE']._serialized_end=1010
+  _globals['_RANKEDCANDIDATE']._serialized_start=1012
+  _globals['_RANKEDCANDIDATE']._serialized_end=1059
+  _globals['_SERVEDBY']._serialized_start=1061
+  _globals['_SERVEDBY']._serialized_end=1140
+  _globals['_PREDICTION']._serialized_start=1143
+  _globals['_PREDICTION']._serialized_end=1374
 # @@protoc_insertion_point(module_scope)

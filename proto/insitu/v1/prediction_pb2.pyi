@@ -70,6 +70,16 @@ class PredictRankRequest(_message.Message):
     candidates: _containers.RepeatedCompositeFieldContainer[_example_pb2.Example]
     def __init__(self, model: _Optional[_Union[ModelReference, _Mapping]] = ..., shared: _Optional[_Union[_example_pb2.Example, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[_example_pb2.Example, _Mapping]]] = ...) -> None: ...
 
+class SerializedPredictRankRequest(_message.Message):
+    __slots__ = ("model", "shared", "candidates")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    model: ModelReference
+    shared: bytes
+    candidates: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, model: _Optional[_Union[ModelReference, _Mapping]] = ..., shared: _Optional[bytes] = ..., candidates: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class PredictRankResponse(_message.Message):
     __slots__ = ("ranking", "served_by")
     RANKING_FIELD_NUMBER: _ClassVar[int]

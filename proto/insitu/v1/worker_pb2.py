@@ -26,7 +26,7 @@ from insitu.v1 import example_pb2 as insitu_dot_v1_dot_example__pb2
 from insitu.v1 import prediction_pb2 as insitu_dot_v1_dot_prediction__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16insitu/v1/worker.proto\x12\tinsitu.v1\x1a\x17insitu/v1/example.proto\x1a\x1ainsitu/v1/prediction.proto\"9\n\nChildHello\x12\x0e\n\x06secret\x18\x01 \x01(\x0c\x12\x1b\n\x13missing_protections\x18\x02 \x03(\t\"\x9a\x01\n\rWorkerCommand\x12\n\n\x02id\x18\x01 \x01(\x04\x12$\n\x04load\x18\x02 \x01(\x0b\x32\x14.insitu.v1.LoadModelH\x00\x12\"\n\x03run\x18\x03 \x01(\x0b\x32\x13.insitu.v1.RunModelH\x00\x12(\n\x06unload\x18\x04 \x01(\x0b\x32\x16.insitu.v1.UnloadModelH\x00\x42\t\n\x07\x63ommand\"@\n\tLoadModel\x12\x11\n\tmodel_key\x18\x01 \x01(\x04\x12\x0c\n\x04plan\x18\x02 \x01(\x0c\x12\x12\n\nparameters\x18\x03 \x01(\x0c\"w\n\x08RunModel\x12\x11\n\tmodel_key\x18\x01 \x01(\x04\x12\x0c\n\x04rows\x18\x02 \x01(\x0c\x12$\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x13.insitu.v1.Features\x12\x0e\n\x06shared\x18\x04 \x01(\x0c\x12\x14\n\x0cscore_output\x18\x05 \x01(\t\":\n\x0ePredictionHead\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\" \n\x0bUnloadModel\x12\x11\n\tmodel_key\x18\x01 \x01(\x04\"\xf8\x01\n\x0bWorkerReply\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x06loaded\x18\x02 \x01(\x0b\x32\x16.insitu.v1.ModelLoadedH\x00\x12*\n\x07outputs\x18\x03 \x01(\x0b\x32\x17.insitu.v1.ModelOutputsH\x00\x12(\n\x06scores\x18\x04 \x01(\x0b\x32\x16.insitu.v1.ModelScoresH\x00\x12,\n\x08unloaded\x18\x05 \x01(\x0b\x32\x18.insitu.v1.ModelUnloadedH\x00\x12&\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x15.insitu.v1.ChildErrorH\x00\x42\x07\n\x05reply\"!\n\x0bModelLoaded\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\"2\n\x0cModelOutputs\x12\"\n\x07outputs\x18\x01 \x03(\x0b\x32\x11.insitu.v1.Tensor\"\x1d\n\x0bModelScores\x12\x0e\n\x06scores\x18\x01 \x03(\x01\"\x0f\n\rModelUnloaded\"=\n\nChildError\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16insitu/v1/worker.proto\x12\tinsitu.v1\x1a\x17insitu/v1/example.proto\x1a\x1ainsitu/v1/prediction.proto\"9\n\nChildHello\x12\x0e\n\x06secret\x18\x01 \x01(\x0c\x12\x1b\n\x13missing_protections\x18\x02 \x03(\t\"\x9a\x01\n\rWorkerCommand\x12\n\n\x02id\x18\x01 \x01(\x04\x12$\n\x04load\x18\x02 \x01(\x0b\x32\x14.insitu.v1.LoadModelH\x00\x12\"\n\x03run\x18\x03 \x01(\x0b\x32\x13.insitu.v1.RunModelH\x00\x12(\n\x06unload\x18\x04 \x01(\x0b\x32\x16.insitu.v1.UnloadModelH\x00\x42\t\n\x07\x63ommand\"@\n\tLoadModel\x12\x11\n\tmodel_key\x18\x01 \x01(\x04\x12\x0c\n\x04plan\x18\x02 \x01(\x0c\x12\x12\n\nparameters\x18\x03 \x01(\x0c\"m\n\x08RunModel\x12\x11\n\tmodel_key\x18\x01 \x01(\x04\x12\x0c\n\x04rows\x18\x02 \x01(\x0c\x12$\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x13.insitu.v1.Features\x12\x14\n\x0cscore_output\x18\x05 \x01(\tJ\x04\x08\x04\x10\x05\":\n\x0ePredictionHead\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\"G\n\x0bRankingHead\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.insitu.v1.ModelReference\x12\x0e\n\x06shared\x18\x02 \x01(\x0c\" \n\x0bUnloadModel\x12\x11\n\tmodel_key\x18\x01 \x01(\x04\"\xfa\x01\n\x0bWorkerReply\x12\n\n\x02id\x18\x01 \x01(\x04\x12(\n\x06loaded\x18\x02 \x01(\x0b\x32\x16.insitu.v1.ModelLoadedH\x00\x12*\n\x07outputs\x18\x03 \x01(\x0b\x32\x17.insitu.v1.ModelOutputsH\x00\x12*\n\x07ranking\x18\x04 \x01(\x0b\x32\x17.insitu.v1.ModelRankingH\x00\x12,\n\x08unloaded\x18\x05 \x01(\x0b\x32\x18.insitu.v1.ModelUnloadedH\x00\x12&\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x15.insitu.v1.ChildErrorH\x00\x42\x07\n\x05reply\"!\n\x0bModelLoaded\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\"2\n\x0cModelOutputs\x12\"\n\x07outputs\x18\x01 \x03(\x0b\x32\x11.insitu.v1.Tensor\";\n\x0cModelRanking\x12+\n\x07ranking\x18\x01 \x03(\x0b\x32\x1a.insitu.v1.RankedCandidate\"\x0f\n\rModelUnloaded\"=\n\nChildError\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,21 +40,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOADMODEL']._serialized_start=306
   _globals['_LOADMODEL']._serialized_end=370
   _globals['_RUNMODEL']._serialized_start=372
-  _globals['_RUNMODEL']._serialized_end=491
-  _globals['_PREDICTIONHEAD']._serialized_start=493
-  _globals['_PREDICTIONHEAD']._serialized_end=551
-  _globals['_UNLOADMODEL']._serialized_start=553
-  _globals['_UNLOADMODEL']._serialized_end=585
-  _globals['_WORKERREPLY']._serialized_start=588
-  _globals['_WORKERREPLY']._serialized_end=836
-  _globals['_MODELLOADED']._serialized_start=838
-  _globals['_MODELLOADED']._serialized_end=871
-  _globals['_MODELOUTPUTS']._serialized_start=873
-  _globals['_MODELOUTPUTS']._serialized_end=923
-  _globals['_MODELSCORES']._serialized_start=925
-  _globals['_MODELSCORES']._serialized_end=954
-  _globals['_MODELUNLOADED']._serialized_start=956
-  _globals['_MODELUNLOADED']._serialized_end=971
-  _globals['_CHILDERROR']._serialized_start=973
-  _globals['_CHILDERROR']._serialized_end=1034
+  _globals['_RUNMODEL']._serialized_end=481
+  _globals['_PREDICTIONHEAD']._serialized_start=483
+  _globals['_PREDICTIONHEAD']._serialized_end=541
+  _globals['_RANKINGHEAD']._serialized_start=543
+  _globals['_RANKINGHEAD']._serialized_end=614
+  _globals['_UNLOADMODEL']._serialized_start=616
+  _globals['_UNLOADMODEL']._serialized_end=648
+  _globals['_WORKERREPLY']._serialized_start=651
+  _globals['_WORKERREPLY']._serialized_end=901
+  _globals['_MODELLOADED']._serialized_start=903
+  _globals['_MODELLOADED']._serialized_end=936
+  _globals['_MODELOUTPUTS']._serialized_start=938
+  _globals['_MODELOUTPUTS']._serialized_end=988
+  _globals['_MODELRANKING']._serialized_start=990
+  _globals['_MODELRANKING']._serialized_end=1049
+  _globals['_MODELUNLOADED']._serialized_start=1051
+  _globals['_MODELUNLOADED']._serialized_end=1066
+  _globals['_CHILDERROR']._serialized_start=1068
+  _globals['_CHILDERROR']._serialized_end=1129
 # @@protoc_insertion_point(module_scope)

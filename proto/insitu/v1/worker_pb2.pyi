@@ -39,24 +39,30 @@ class LoadModel(_message.Message):
     def __init__(self, model_key: _Optional[int] = ..., plan: _Optional[bytes] = ..., parameters: _Optional[bytes] = ...) -> None: ...
 
 class RunModel(_message.Message):
-    __slots__ = ("model_key", "rows", "context", "shared", "score_output")
+    __slots__ = ("model_key", "rows", "context", "score_output")
     MODEL_KEY_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
-    SHARED_FIELD_NUMBER: _ClassVar[int]
     SCORE_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     model_key: int
     rows: bytes
     context: _example_pb2.Features
-    shared: bytes
     score_output: str
-    def __init__(self, model_key: _Optional[int] = ..., rows: _Optional[bytes] = ..., context: _Optional[_Union[_example_pb2.Features, _Mapping]] = ..., shared: _Optional[bytes] = ..., score_output: _Optional[str] = ...) -> None: ...
+    def __init__(self, model_key: _Optional[int] = ..., rows: _Optional[bytes] = ..., context: _Optional[_Union[_example_pb2.Features, _Mapping]] = ..., score_output: _Optional[str] = ...) -> None: ...
 
 class PredictionHead(_message.Message):
     __slots__ = ("model",)
     MODEL_FIELD_NUMBER: _ClassVar[int]
     model: _prediction_pb2.ModelReference
     def __init__(self, model: _Optional[_Union[_prediction_pb2.ModelReference, _Mapping]] = ...) -> None: ...
+
+class RankingHead(_message.Message):
+    __slots__ = ("model", "shared")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    model: _prediction_pb2.ModelReference
+    shared: bytes
+    def __init__(self, model: _Optional[_Union[_prediction_pb2.ModelReference, _Mapping]] = ..., shared: _Optional[bytes] = ...) -> None: ...
 
 class UnloadModel(_message.Message):
     __slots__ = ("model_key",)
@@ -65,20 +71,20 @@ class UnloadModel(_message.Message):
     def __init__(self, model_key: _Optional[int] = ...) -> None: ...
 
 class WorkerReply(_message.Message):
-    __slots__ = ("id", "loaded", "outputs", "scores", "unloaded", "error")
+    __slots__ = ("id", "loaded", "outputs", "ranking", "unloaded", "error")
     ID_FIELD_NUMBER: _ClassVar[int]
     LOADED_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
-    SCORES_FIELD_NUMBER: _ClassVar[int]
+    RANKING_FIELD_NUMBER: _ClassVar[int]
     UNLOADED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     id: int
     loaded: ModelLoaded
     outputs: ModelOutputs
-    scores: ModelScores
+    ranking: ModelRanking
     unloaded: ModelUnloaded
     error: ChildError
-    def __init__(self, id: _Optional[int] = ..., loaded: _Optional[_Union[ModelLoaded, _Mapping]] = ..., outputs: _Optional[_Union[ModelOutputs, _Mapping]] = ..., scores: _Optional[_Union[ModelScores, _Mapping]] = ..., unloaded: _Optional[_Union[ModelUnloaded, _Mapping]] = ..., error: _Optional[_Union[ChildError, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., loaded: _Optional[_Union[ModelLoaded, _Mapping]] = ..., outputs: _Optional[_Union[ModelOutputs, _Mapping]] = ..., ranking: _Optional[_Union[ModelRanking, _Mapping]] = ..., unloaded: _Optional[_Union[ModelUnloaded, _Mapping]] = ..., error: _Optional[_Union[ChildError, _Mapping]] = ...) -> None: ...
 
 class ModelLoaded(_message.Message):
     __slots__ = ("size_bytes",)
@@ -92,11 +98,11 @@ class ModelOutputs(_message.Message):
     outputs: _containers.RepeatedCompositeFieldContainer[_example_pb2.Tensor]
     def __init__(self, outputs: _Optional[_Iterable[_Union[_example_pb2.Tensor, _Mapping]]] = ...) -> None: ...
 
-class ModelScores(_message.Message):
-    __slots__ = ("scores",)
-    SCORES_FIELD_NUMBER: _ClassVar[int]
-    scores: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, scores: _Optional[_Iterable[float]] = ...) -> None: ...
+class ModelRanking(_message.Message):
+    __slots__ = ("ranking",)
+    RANKING_FIELD_NUMBER: _ClassVar[int]
+    ranking: _containers.RepeatedCompositeFieldContainer[_prediction_pb2.RankedCandidate]
+    def __init__(self, ranking: _Optional[_Iterable[_Union[_prediction_pb2.RankedCandidate, _Mapping]]] = ...) -> None: ...
 
 class ModelUnloaded(_message.Message):
     __slots__ = ()

@@ -7,7 +7,8 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from insitu.v1.example_pb2 import Tensor
-from insitu.v1.worker_pb2 import ChildError, ModelOutputs, ModelScores, RunModel, WorkerCommand, WorkerReply
+from insitu.v1.prediction_pb2 import RankedCandidate
+from insitu.v1.worker_pb2 import ChildError, ModelOutputs, ModelRanking, RunModel, WorkerCommand, WorkerReply
 from platform_daemon.children.channel import ChildChannel
 from platform_daemon.children.framing import HEADER
 from platform_daemon.errors import DaemonError
@@ -62,7 +63,7 @@ def target(folder: Path) -> FuzzTarget:
 
     seeds = [
         WorkerReply(id=1, outputs=ModelOutputs(outputs=[Tensor(name="y", shape=[1])])),
-        WorkerReply(id=1, scores=ModelScores(scores=[1.0])),
+        WorkerReply(id=1, ranking=ModelRanking(ranking=[RankedCandidate(index=1, score=1.0)])),
         WorkerReply(id=1, error=ChildError(status="INVALID_ARGUMENT", reason="BAD", message="bad")),
         WorkerReply(id=1, error=ChildError(status="no such status")),
         WorkerReply(id=2),
