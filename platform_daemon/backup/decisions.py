@@ -21,6 +21,7 @@ from platform_daemon.access import Apps, AuthorityUnusable, Issuer, Permissions
 from platform_daemon.errors import DaemonError
 from platform_daemon.state import Database, SchemaFromTheFuture
 from platform_daemon.storage import SCHEMAS
+from platform_daemon.store.keyless import drop_keyless
 from platform_daemon.store.keyring import Keyring
 from platform_daemon.store.master_key import MasterKey
 from platform_daemon.training.records import SessionRepository
@@ -80,6 +81,9 @@ def carry_over(present: Path, restored: Path, clock: Clock) -> Carried:
         erased_keys = _carry_erasures(present, restored)
     except DaemonError:
         unreadable.append("the keyring: what was erased since the backup is back")
+    if erased_keys:
+        # Nobody can read them, and they would be counted until they expire.
+        drop_keyless(restored / STORE, _keyring(restored))
     try:
         with _owner(present, clock) as (present_apps, present_permissions), _owner(restored, clock) as found:
             removed = tuple(_remove_apps(present_apps, found[0]))

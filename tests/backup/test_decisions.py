@@ -15,8 +15,9 @@ from platform_daemon.access import Apps, Permissions
 from platform_daemon.backup.decisions import Carried, adopt
 from platform_daemon.errors import NotFound
 from platform_daemon.storage import Storage
+from platform_daemon.store.quota import Usage
 from platform_daemon.store.scope import RECORDS, Selector
-from platform_daemon.store.store import Place, Scan
+from platform_daemon.store.store import Place, Scan, Stats
 from platform_daemon.training.records import SessionRepository
 from tests.backup.samples import backup, opened, restored
 from tests.upgrades.expected import check_artifacts, check_examples, check_owner
@@ -68,6 +69,9 @@ def test_cleared_examples_stay_cleared(restored_after: Act) -> None:
     storage, carried = restored_after(lambda storage: storage.store.clear(WORDS))
     assert carried.erased_keys > 0
     assert list(storage.store.scan(Scan(WORDS))) == []
+    assert storage.store.stats(WORDS) == Stats()
+    assert storage.store.usage(1) == Usage()
+    assert storage.store.reckon() == 0
     # Nobody else can read them either, whatever is left of them in the files.
     assert storage.store.keyring.select(Selector(kinds=RECORDS, enclave=1)) == {}
     check_artifacts(storage)
