@@ -28,6 +28,8 @@ _SHORTEST_EXAMPLE_BYTES = 5
 """Example, Features, and a map entry with at least one field: a tag and a length each, and something in the last."""
 
 FEW_EXAMPLES = 8
+MOST_EXAMPLES = 100_000
+"""In one add. Empty ones cost two bytes each on the wire, and many times as much as soon as they are looked at."""
 Stored = tuple[bool, Added]
 """Whether it has to be made durable, and what was added."""
 
@@ -81,6 +83,10 @@ class CollectionServicer:
             raise InvalidArgument(f"must have at most {LONGEST_KEY_BYTES} bytes", field="idempotency_key")
         if len(request.account) > LONGEST_ACCOUNT:
             raise InvalidArgument(f"must have at most {LONGEST_ACCOUNT} characters", field="account")
+        if len(request.examples) > MOST_EXAMPLES:
+            raise InvalidArgument(
+                f"there are {len(request.examples)}; send at most {MOST_EXAMPLES} at a time", field="examples"
+            )
         self._rate.admit(enclave.number, len(request.examples))
         stored = self._store_at_once(enclave, request)
         durable, added = stored if stored is not None else await self._store_in_turn(enclave, request)

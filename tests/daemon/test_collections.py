@@ -5,6 +5,9 @@ from datetime import timedelta
 import pytest
 
 from client_lib import CollectionOptions, ContextType, InvalidArgument, NotFound, PermissionDenied
+from client_lib.collection import ADD
+from insitu.v1.collection_pb2 import SerializedAddRequest
+from platform_daemon.handlers.collections import MOST_EXAMPLES
 from tests.daemon.harness import Daemon, eventually
 
 PACKAGE = "com.example.collecting"
@@ -114,6 +117,15 @@ def test_context_is_stored_as_far_as_granted_and_revoked(daemon: Daemon) -> None
     with daemon.control() as control:
         control.set_permission("com.example.context", "power", granted=False)
     assert daemon.stored_context("com.example.context", "words") == {"day": {"hour"}}
+
+
+def test_examples_by_the_million_are_refused_before_they_are_looked_at(daemon: Daemon) -> None:
+    with daemon.connect(daemon.app("com.example.million")) as learning:
+        words = learning.get_collection_client(CollectionOptions("words"))
+        request = SerializedAddRequest(collection="words", examples=[b""] * (MOST_EXAMPLES + 1))
+        with pytest.raises(InvalidArgument, match="at most 100000 at a time"):
+            learning._connection.call(ADD, request)
+        assert words.stats().examples == 0
 
 
 def test_an_example_without_features_is_refused(daemon: Daemon) -> None:
