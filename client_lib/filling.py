@@ -1,7 +1,9 @@
 """Messages of what an app gives: what a field cannot hold is the app's to change, and told by the field's name."""
 
+import os
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -56,6 +58,18 @@ def check_text(field: str, value: object) -> None:
         raise unfit(field, value, _TEXT) from error
 
 
+def to_path(field: str, value: object) -> Path:
+    """A path that a file can have. Raises InvalidArgument: of another type, with a NUL, or in the home of nobody."""
+    if isinstance(value, str | os.PathLike):
+        try:
+            path = Path(value).expanduser()
+            if b"\0" not in os.fsencode(path):
+                return path
+        except (TypeError, UnicodeEncodeError, RuntimeError) as error:
+            raise unfit(field, value, _PATH) from error
+    raise unfit(field, value, _PATH)
+
+
 def check_iterable(field: str, value: Iterable[object]) -> None:
     """Raises InvalidArgument, and leaves what iterating raises alone."""
     try:
@@ -64,6 +78,7 @@ def check_iterable(field: str, value: Iterable[object]) -> None:
         raise unfit(field, value, "an iterable of dicts of features") from error
 
 
+_PATH = "the path of a file"
 _TEXT = "text that UTF-8 can hold"
 _KINDS = {
     FieldDescriptor.TYPE_STRING: _TEXT,

@@ -12,6 +12,7 @@ from client_lib.artifacts import ArtifactUploader
 from client_lib.collection import CollectionClient
 from client_lib.connection import Connection
 from client_lib.errors import InsituError, InvalidArgument
+from client_lib.filling import to_path
 from client_lib.handshake import close_session, open_session
 from client_lib.locations import find_socket
 from client_lib.options import CollectionOptions, PredictorOptions, TrainerOptions
@@ -52,7 +53,7 @@ class Learning:
         of `asset:` plans. Raises DaemonNotRunning, NotApproved, CredentialsError, Unauthenticated, InvalidArgument.
         """
         app = App.find(package, credentials, assets)
-        carrier = _open_transport(transport, find_socket(socket))
+        carrier = _open_transport(transport, find_socket(to_path("socket", socket) if socket is not None else None))
         connection = Connection(carrier, lambda: open_session(app.keys))
         try:
             connection.open()

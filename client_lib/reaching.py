@@ -1,5 +1,6 @@
 """Where the daemon listens, and why it cannot be reached; the same for every transport."""
 
+import os
 import socket as sockets
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from client_lib.locations import SOCKET_PATH_LIMIT_BYTES
 
 def check_path(socket: Path) -> None:
     """Raises InvalidArgument for a path that no socket can have."""
-    size = len(str(socket).encode())
+    size = len(os.fsencode(socket))
     if size > SOCKET_PATH_LIMIT_BYTES:
         raise InvalidArgument(
             f"the socket path {socket} has {size} bytes and {SOCKET_PATH_LIMIT_BYTES} is the most; "

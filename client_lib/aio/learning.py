@@ -17,6 +17,7 @@ from client_lib.app import App
 from client_lib.artifacts import ArtifactUploader
 from client_lib.collection import CONFIGURE, configure_request, name_in
 from client_lib.errors import InsituError, InvalidArgument
+from client_lib.filling import to_path
 from client_lib.handshake import close_session, open_session
 from client_lib.learning import DRAIN_TIMEOUT_S, TransportName
 from client_lib.locations import find_socket
@@ -81,7 +82,8 @@ class Learning:
 
         Raises CredentialsError and InvalidArgument at once; the rest once awaited.
         """
-        app, path = App.find(package, credentials, assets), find_socket(socket)
+        app = App.find(package, credentials, assets)
+        path = find_socket(to_path("socket", socket) if socket is not None else None)
         return Connecting(
             lambda: Connection(_open_transport(transport, path), lambda: open_session(app.keys)), app.assets
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,15 @@ from client_lib import (
     Continuous,
     InsituError,
     InvalidArgument,
+    Learning,
     PredictorOptions,
     Times,
     TrainerOptions,
+    aio,
     testing,
 )
+from client_lib.credentials import CredentialsFile
+from client_lib.identity import new_credentials
 from tests.client.awaited import Loop
 from tests.client.worlds import MemoryWorld
 
@@ -153,4 +158,15 @@ def test_no_junk_brings_another_error(learning: Any, call: str, data: st.DataObj
 def test_what_does_not_fit_is_named(learning: Any, call: str, arguments: tuple[Any, ...], field: str) -> None:
     with pytest.raises(InvalidArgument) as refusal:
         CALLS[call][0](learning, *arguments)
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("value", [5, b"bytes", "\ud800", "\0", "~nobody-of-this-name/x"])
+@pytest.mark.parametrize("field", ["credentials", "assets", "socket"])
+@pytest.mark.parametrize("style", [Learning, aio.Learning])
+def test_what_is_no_path_is_named(tmp_path: Path, style: Any, field: str, value: Any) -> None:
+    file = CredentialsFile(tmp_path / "app.json")
+    file.create(new_credentials("com.example.junk"))
+    with pytest.raises(InvalidArgument) as refusal:
+        style.connect(package="com.example.junk", **{"credentials": file.path, field: value})
     assert refusal.value.field == field
