@@ -16,6 +16,7 @@ Compression is off, since sealed bytes do not compress. Checksums are verified a
 on, because without them LevelDB loses records of a damaged log, and serves damaged blocks, in silence.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -27,9 +28,12 @@ from typing import Any, Protocol, TypeVar
 import plyvel
 
 from platform_daemon.errors import DaemonError, DataLoss, Unavailable, give_up
+from platform_daemon.logs import LogEvent, marked, outline
 from platform_daemon.store.atomic_file import Disk, LocalDisk
 from platform_daemon.store.disk_errors import number_in, refusal
 from platform_daemon.store.records import RecordSnapshot
+
+log = logging.getLogger(__name__)
 
 _WRITE_BUFFER_BYTES = 8 << 20
 """Twice as much makes writing hardly faster, and a sweep of a large store twice as slow."""
@@ -223,8 +227,7 @@ class Database:
                 self._disk.sync_folder(self._path)
         except OSError as error:
             with self._writing:
-                self.failure = error
-                self._takes_writes = False
+                self._turn_bad(error)
             raise self.refused() from error
         self._synced_logs = logs
 
@@ -291,9 +294,16 @@ class Database:
             try:
                 batch.write()
             except plyvel.Error as error:
-                self.failure = error
-                self._takes_writes = False
+                self._turn_bad(error)
                 raise
+
+    def _turn_bad(self, error: Exception) -> None:
+        """With the lock of writing held."""
+        if self._takes_writes:
+            extra = marked(LogEvent.STORE_UNUSABLE, error=outline(error))
+            log.error("the example database takes no more writes: %s", error, extra=extra)
+        self.failure = error
+        self._takes_writes = False
 
     def refused(self) -> DaemonError:
         """What a write is answered after one that failed. A new error each time: several threads may raise it."""

@@ -29,6 +29,7 @@ from functools import partial
 from pathlib import Path
 
 from context.clock import DeviceClock
+from platform_daemon.errors import ResourceExhausted, Unavailable
 from platform_daemon.store import erasing, layout, reckoning, rekeying
 from platform_daemon.store.adding import add, sealable
 from platform_daemon.store.atomic_file import Disk, LocalDisk
@@ -83,6 +84,8 @@ class LevelDBStore:
         self._collections: dict[tuple[int, int], Collection] = {}
         self._holdings: dict[int, Holdings] = defaultdict(Holdings)
         self._dead_keys: dict[int, set[int]] = defaultdict(set)
+        self._owed: list[Erasure] = []
+        """Begun while the database took no entry."""
 
     @classmethod
     def open(
@@ -331,6 +334,27 @@ class LevelDBStore:
                     self._dead_keys[scope.enclave].add(key_id)
 
     def _erase(self, erasure: Erasure) -> int:
+        try:
+            return self._erase_entered(erasure)
+        except (ResourceExhausted, Unavailable):
+            self._destroy_at_least(erasure)
+            raise
+
+    def _destroy_at_least(self, erasure: Erasure) -> None:
+        """Where the database takes no entry the keyring may still take one key less. What is left without a key is
+        tidied when the handle is replaced."""
+        match erasure:
+            case Clear(enclave, number, account):
+                self._destroy(Selector(kinds=RECORDS, enclave=enclave, collection=number, account=account))
+            case Remove(enclave):
+                self._destroy(Selector(enclave=enclave))
+            case _:
+                return
+        with self._database:  # inside, a handle that takes no writes is not replaced, and nothing is added
+            if self._database.failure is not None and erasure not in self._owed:
+                self._owed.append(erasure)
+
+    def _erase_entered(self, erasure: Erasure) -> int:
         with self._hold(erasure.enclave):
             self._finish(erasure.enclave)
             with self._journal.entered(erasure), self.time.held() as moment:
@@ -446,6 +470,10 @@ class LevelDBStore:
             self._journal.load()
             for enclave in {erasure.enclave for erasure in self._journal.unfinished.values()}:
                 self._finish(enclave)
+            for erasure in self._owed:
+                with self.time.held() as moment:
+                    self._carry_out(erasure, moment)
+            self._owed.clear()
             self._find_losses()
             self._find_dead_keys()
 
