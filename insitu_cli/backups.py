@@ -1,9 +1,11 @@
 """Backups, as the command line writes and restores them, and the passphrase that seals them."""
 
 import errno
+import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from platform_daemon.backup.contents import Manifest
 
 PASSPHRASE_VARIABLE = "INSITU_BACKUP_PASSPHRASE"
+_PART = re.compile(r"\..+\.([0-9]+)\.part")
 
 passphrase_option = click.option(
     "--passphrase-file", metavar="FILE", help="Take the passphrase from the first line of a file; - for standard input."
@@ -36,8 +39,13 @@ def passphrase(file: str | None, *, confirm: bool) -> str:
     """From the first line of a file, "-" for standard input; from the environment; else asked for. Never from the
     command line, which every process of the machine can read."""
     if file is not None:
-        with click.open_file(file, encoding="utf-8") as opened:
-            return str(opened.readline()).rstrip("\r\n")
+        try:
+            with click.open_file(file, encoding="utf-8") as opened:
+                return str(opened.readline()).rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise click.ClickException(
+                f"{file}: the passphrase is not UTF-8: write it as text, in the first line"
+            ) from error
     if PASSPHRASE_VARIABLE in os.environ:
         return os.environ[PASSPHRASE_VARIABLE]
     asked: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
@@ -47,7 +55,17 @@ def passphrase(file: str | None, *, confirm: bool) -> str:
 def write(control: "ControlClient", path: Path, secret: str) -> Written:
     """Have the daemon back up, and write what it seals to a new file, which appears whole or not at all.
 
-    Raises FileExistsError, InsituError, DaemonError for a passphrase that is too short."""
+    Raises OSError with the file's name, InsituError, DaemonError for a passphrase that is too short."""
+    try:
+        return _write(control, path, secret)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # Of a descriptor: a disk that is full or fails.
+        raise OSError(error.errno, os.strerror(error.errno or errno.EIO), str(path)) from error
+
+
+def _write(control: "ControlClient", path: Path, secret: str) -> Written:
     from insitu.v1.control_pb2 import KeyStretching
     from platform_daemon.backup.container import SALT_BYTES, Stretching
 
@@ -56,8 +74,10 @@ def write(control: "ControlClient", path: Path, secret: str) -> Written:
     stretching = Stretching(os.urandom(SALT_BYTES))
     key = stretching.recovery_key(secret)
     numbers = KeyStretching(salt=stretching.salt, log2_n=stretching.log2_n, r=stretching.r, p=stretching.p)
+    _clear_stale_parts(path.parent)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         with os.fdopen(descriptor, "wb") as file:
             begun = control.begin_backup(key, numbers)
@@ -79,6 +99,21 @@ def write(control: "ControlClient", path: Path, secret: str) -> Written:
         part.unlink(missing_ok=True)
     _sync(path.parent)
     return Written(size_bytes, begun.made_ms, tuple(begun.packages))
+
+
+def _clear_stale_parts(folder: Path) -> None:
+    """Remove what killed backups left here. A process of another machine, whose folder this is too, is known by its
+    lock."""
+    from platform_daemon.backup.container import MAGIC
+
+    for part in folder.glob(".*.part"):
+        named = _PART.fullmatch(part.name)
+        if named is None or Path("/proc", named[1]).exists() or not part.is_file():
+            continue
+        with suppress(OSError), part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if file.read(len(MAGIC)) in (MAGIC, b""):
+                part.unlink()
 
 
 def verified(file: BinaryIO, secret: str, size_bytes: int) -> dict[str, Any]:

@@ -34,7 +34,7 @@ PIECE_BYTES = 1 << 20
 """The most that a chunk holds."""
 SHORTEST_PASSPHRASE = 12
 
-_MAGIC = b"INSITUBK"
+MAGIC = b"INSITUBK"
 _HEADER = struct.Struct(">8sHBBB16s32s16s")
 _LENGTH = struct.Struct(">I")
 _TAG_BYTES = 16
@@ -71,7 +71,7 @@ class Sealer:
         salt = random(32)
         check = _derived(recovery_key, salt, b"check", 16)
         self.header = _HEADER.pack(
-            _MAGIC, VERSION, stretching.log2_n, stretching.r, stretching.p, stretching.salt, salt, check
+            MAGIC, VERSION, stretching.log2_n, stretching.r, stretching.p, stretching.salt, salt, check
         )
         self._cipher = AESGCM(_derived(recovery_key, salt, b"chunks", KEY_BYTES))
         self._number = 0
@@ -96,7 +96,7 @@ class Header:
     def read(cls, file: BinaryIO) -> "Header":
         """Raises InvalidArgument for what is no backup, FailedPrecondition for a later release's."""
         raw = file.read(_HEADER.size)
-        if not raw.startswith(_MAGIC):
+        if not raw.startswith(MAGIC):
             raise InvalidArgument("it is no backup: name a file that `insitu data backup` wrote", field="file")
         if len(raw) >= 10 and (version := int.from_bytes(raw[8:10], "big")) != VERSION:
             raise FailedPrecondition(

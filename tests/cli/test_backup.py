@@ -71,6 +71,39 @@ def test_over_the_same_state(daemon: Daemon, insitu: Insitu) -> None:
         assert control.apps().apps[0].consent
 
 
+def test_a_disk_that_takes_no_more(daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "device.backup"
+    command = [sys.executable, "-c", "import insitu_cli; insitu_cli.main()", "data", "backup", str(file)]
+    limited = ["prlimit", "--fsize=100", *command]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"Error: {file}: File too large")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_passphrase_that_is_no_text(daemon: Daemon, insitu: Insitu, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"\xff" * 20 + b"\n")
+    told = insitu(
+        "data", "backup", tmp_path / "device.backup", "--passphrase-file", tmp_path / "secret", expect=ExitCode.FAILED
+    )
+    assert (
+        told.stderr
+        == f"Error: {tmp_path / 'secret'}: the passphrase is not UTF-8: write it as text, in the first line\n"
+    )
+
+
+def test_what_a_killed_backup_left_goes_with_the_next(daemon: Daemon, insitu: Insitu, tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    insitu("data", "backup", tmp_path / "first")
+    (tmp_path / "first").rename(tmp_path / f".first.{ended.pid}.part")
+    (tmp_path / f".foreign.{ended.pid}.part").write_text("of another program")
+    (tmp_path / f".first.{os.getpid()}.part").write_bytes(b"")
+    insitu("data", "backup", tmp_path / "second")
+    left = {path.name for path in tmp_path.iterdir()}
+    # A process of this id runs, if it writes no backup.
+    assert left == {"second", f".foreign.{ended.pid}.part", f".first.{os.getpid()}.part"}
+
+
 def test_on_a_new_device(daemon: Daemon, insitu: Insitu, tmp_path: Path) -> None:
     file = tmp_path / "device.backup"
     shown = json.loads(insitu("data", "backup", file, "--json").stdout)
