@@ -38,7 +38,8 @@ class PredictorClient:
         """Predict for the rows of a table in one call, much faster than as many examples: an array for each feature
         (or nested lists of numbers), whose first extent is the number of rows. Row i of each output answers row i.
 
-        A column that the plan does not read is ignored; one that it reads and misses is refused (FEATURE_MISSING)."""
+        A column that the plan does not read is ignored, a misspelt one too; in place of one that is missing the plan's
+        default serves, and without a default the call is refused (FEATURE_MISSING)."""
         return await self._connection.run(self._steps.predict_columns(columns))
 
     async def predict_rank(self, context: Features, candidates: Sequence[Features]) -> list[Ranked]:
