@@ -68,7 +68,7 @@ def _tried(shadow: Path, folder: Path) -> Iterator[Exception]:
         lambda: _store(shadow),
         lambda: _database(shadow),
         lambda: _catalog(shadow),
-        lambda: _room(folder),
+        lambda: check_room(folder, shutil.disk_usage(folder).free),
     )
     yield from (error for check in checks if (error := _refusal(check)) is not None)
 
@@ -119,13 +119,13 @@ def _catalog(shadow: Path) -> None:
         Catalog(shadow / ARTIFACTS).close()
 
 
-def _room(folder: Path) -> None:
-    """Recovery writes the logs once more, as tables with an index."""
+def check_room(folder: Path, free_bytes: int) -> None:
+    """Recovery writes the logs once more, as tables with an index. Raises ResourceExhausted."""
     logs = sum(path.stat().st_size for path in folder.glob(f"{STORE}/examples*/*.log"))
-    needed, free = logs + logs // 4 + _SPARE_BYTES, shutil.disk_usage(folder).free
-    if logs and free < needed:
+    needed = logs + logs // 4 + _SPARE_BYTES
+    if logs and free_bytes < needed:
         raise ResourceExhausted(
-            f"the disk of {folder} has {free >> 20} MiB free, and to recover the example store takes "
+            f"the disk of {folder} has {free_bytes >> 20} MiB free, and to recover the example store takes "
             f"{needed >> 20}: make room"
         )
 

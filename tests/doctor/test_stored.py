@@ -12,6 +12,8 @@ from context.clock import SystemClock
 from platform_daemon.configuration import LimitsSection
 from platform_daemon.doctor import Finding, examine, observe
 from platform_daemon.doctor.snapshot import FileKind
+from platform_daemon.doctor.stored import check_room
+from platform_daemon.errors import ResourceExhausted
 from platform_daemon.storage import Storage
 from tests.store.samples import add
 
@@ -91,6 +93,12 @@ def test_what_keeps_a_daemon_from_starting_is_told_as_it_tells_it(home: Path, wh
     assert f"insitud: {said}" in daemon.stderr
     (advice,) = [finding.remedy for finding in examine(observe(str(home))) if finding.check == "daemon"]
     assert advice == "mend what keeps it from starting, then: insitu daemon run"
+
+
+def test_room_that_recovery_does_not_have(home: Path) -> None:
+    check_room(home / "state", 100 << 20)
+    with pytest.raises(ResourceExhausted, match="3 MiB free, and to recover the example store takes 4: make room"):
+        check_room(home / "state", 3 << 20)
 
 
 def contents(folder: Path) -> Iterator[tuple[str, int, str]]:
