@@ -12,10 +12,8 @@ from platform_daemon.store.atomic_file import Disk
 
 log = logging.getLogger(__name__)
 
-SHARE = 4
-"""One part in so many of a small disk is kept free, where that is enough."""
-LEAST_BYTES = 24 << 20
-"""What LevelDB can need at once: a full table that is being written, and two logs to recover. But half of a disk."""
+LARGEST_SHARE = 2
+"""At most one part in so many of a small disk is kept free. There a compaction has little more to write than that."""
 NEAR = 2
 """Reserves that are left where the disk counts as scarce."""
 LOOK_BYTES = 1 << 20
@@ -68,7 +66,7 @@ class Reserve:
         self._tell(low=False)
 
     def _kept(self, total_bytes: int) -> int:
-        return min(self._size_bytes, max(total_bytes // SHARE, min(LEAST_BYTES, total_bytes // 2)))
+        return min(self._size_bytes, total_bytes // LARGEST_SHARE)
 
     def _tell(self, *, low: bool) -> None:
         if low and not self._low:
