@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -55,7 +55,7 @@ def sign_token(credentials: Credentials, *, audience: str, nonce: bytes, purpose
     ).SerializeToString()
     try:
         key = load_pem_private_key(credentials.private_key_pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:  # OpenSSL does not know them all
         raise CredentialsError(
             "private_key_pem is no PEM private key; make new credentials with: insitu app new"
         ) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _KEY_FILE = "authority.key"
@@ -110,7 +110,7 @@ def _key_in_any_form(pem: bytes, path: Path) -> Ed25519PrivateKey:
 
     try:
         key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise AuthorityUnusable(f"{path}: the authority's key is damaged: restore it from a backup") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise AuthorityUnusable(f"{path}: the authority's key is not Ed25519: restore it from a backup")
