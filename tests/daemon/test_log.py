@@ -95,7 +95,9 @@ def trouble(daemon: Daemon) -> None:
         refused(control.set_consent, f"com.{CANARY}", given=True)
         refused(control.set_permission, PACKAGE, f"power.{CANARY}", granted=True)
         refused(control.clear_data, PACKAGE, CANARY)
-    for process in children(daemon):
+    victims = children(daemon)
+    assert victims
+    for process in victims:
         process.send_signal(signal.SIGKILL)
     eventually(lambda: not children(daemon) or all(p.status() == psutil.STATUS_ZOMBIE for p in children(daemon)))
 
@@ -123,6 +125,7 @@ def test_the_log_repeats_nothing_of_what_it_is_told(daemon: Daemon, charging_pla
         collect(learning)
         predict(learning, charging_plans)
         train(daemon, learning, charging_plans)
+        predict(learning, charging_plans)  # so that there is a worker to be killed
         trouble(daemon)
         with daemon.control() as control:
             metrics = control.metrics()
