@@ -204,6 +204,7 @@ class Collection:
                 lowest = run.end
         left = ledger.examples - sum(run.examples for run in gone)
         size = ledger.size_bytes - sum(run.size_bytes for run in gone)
+        left, size = max(0, left), max(0, size)  # runs of a ledger that was lost are not in this one
         return Ledger(ledger.next_sequence, lowest if left else ledger.next_sequence, left, size)
 
     def scopes(self, account: int, context: Sequence[ContextPart], added_ms: int, expiry_ms: int) -> list[Scope]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import plyvel
 import pytest
+from hypothesis import example as such_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,6 +185,7 @@ def _some_of(keys: Iterable[bytes], chosen: list[bool]) -> list[bytes]:
     ),
     lost=st.lists(st.booleans(), min_size=60, max_size=60),
 )
+@such_as(batches=[(1, 1, 0), (1, 1, 0)], lost=[True] * 3 + [False] * 57)
 def test_whatever_is_lost_the_rest_is_in_order(
     tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[int, int, int]], lost: list[bool]
 ) -> None:
